@@ -1,0 +1,147 @@
+"""The command line: parse, call, print. What a command needs is imported when it runs, so that `--help` stays quick."""
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from mlops_scaffold import __version__
+from mlops_scaffold.errors import ScaffoldError
+
+EPILOG = "Exit codes: 0 done · 1 done, but something needs you · 2 wrong usage · 3 refused · 70 our bug · 130 Ctrl-C"
+
+app = typer.Typer(
+    name="mlops-scaffold",
+    help="Start an ML repository at its level of MLOps maturity, and move it up without losing a line.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+LevelOption = Annotated[
+    int | None, typer.Option("--level", metavar="N", help="Level of MLOps maturity to start at (1 to 4).")
+]
+DataOption = Annotated[
+    list[str] | None, typer.Option("--data", "-d", metavar="KEY=VALUE", help="Answer a question. Repeatable.")
+]
+AnswersFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--answers-file",
+        metavar="FILE",
+        help="A YAML file of answers, or the .mlops-scaffold/project.yml of another repository.",
+    ),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mlops-scaffold {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Start an ML repository at its level of MLOps maturity, and move it up without losing a line."""
+
+
+@app.command()
+def new(
+    destination: Annotated[Path, typer.Argument(metavar="DEST", help="A new or empty directory, or `.`.")],
+    level: LevelOption = None,
+    data: DataOption = None,
+    answers_file: AnswersFileOption = None,
+    defaults: Annotated[
+        bool, typer.Option("--defaults", help="Ask nothing; take the default for what is open.")
+    ] = False,
+    with_git: Annotated[bool, typer.Option("--git/--no-git", help="Make a git repository and a first commit.")] = True,
+    with_lock: Annotated[bool, typer.Option("--lock/--no-lock", help="Lock the dependencies with uv.")] = True,
+) -> None:
+    """Make a new ML repository at a level of MLOps maturity.
+
+    Asks on the terminal what no option or file answers. Without a terminal it takes the defaults.
+    """
+    from mlops_scaffold import report
+    from mlops_scaffold.answers import from_command_line, suggestions
+    from mlops_scaffold.new import check_destination, create
+    from mlops_scaffold.project import with_manifest
+    from mlops_scaffold.questions import read_questions, resolve
+    from mlops_scaffold.render import render
+    from mlops_scaffold.templates import built_in
+
+    check_destination(destination)
+    templates = built_in()
+    config = read_questions(templates)
+    given = from_command_line(level=level, data=data or [], answers_file=answers_file)
+    suggested = suggestions(destination)
+    answers = resolve(config, given, suggested)
+    if not defaults and sys.stdin.isatty() and sys.stdout.isatty():
+        from mlops_scaffold.ask import ask
+
+        accepted = {name: value for name, value in suggested.items() if answers[name] == value}
+        answers = resolve(config, ask(config, given, accepted), accepted)
+    tree = with_manifest(render(templates, answers), answers)
+    made = create(destination, tree, level=answers["level"], with_git=with_git, with_lock=with_lock)
+    typer.echo(report.created(made, level=answers["level"], title=answers["project_name"]))
+
+
+@app.command()
+def template(
+    destination: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty directory.")],
+    level: LevelOption = None,
+    data: DataOption = None,
+) -> None:
+    """Write a level as an ordinary Copier template, for `copier copy`.
+
+    The level, the CI provider, the platform and every answer given with -d are constants of the template.
+    """
+    from mlops_scaffold.answers import from_command_line
+    from mlops_scaffold.new import check_destination, create
+    from mlops_scaffold.template import export
+    from mlops_scaffold.templates import built_in
+
+    check_destination(destination)
+    given = from_command_line(level=level, data=data or [], answers_file=None)
+    tree = export(built_in(), given)
+    create(destination, tree, level=given.get("level", 1), with_git=False, with_lock=False)
+    typer.echo(f"A Copier template is in {destination}. Make a project with `copier copy {destination} PROJECT`.")
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with its code. The only place that turns an error into text."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except ScaffoldError as error:
+        _stop(str(error), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _stop("Stopped. Nothing was left behind.", 130)
+    except typer.exceptions.TyperException as error:
+        _stop(error.format_message(), 2)
+    except Exception as error:  # noqa: BLE001 - the last place that can say how to report a bug
+        import traceback
+
+        traceback.print_exc()
+        _stop(
+            f"This is a bug of mlops-scaffold {__version__} ({error!r}). Report it with the lines above in the project's issues.",
+            70,
+        )
+
+
+def _terminate(*_: Any) -> NoReturn:
+    # As an exception, so that what was half-made is taken back.
+    sys.exit(128 + signal.SIGTERM)
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    typer.echo(f"mlops-scaffold: {message}", err=True)
+    sys.exit(code)

@@ -1,0 +1,97 @@
+"""Git, one function per verb. The only module that starts it."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from mlops_scaffold.errors import GitError
+
+OLDEST = (2, 38)
+"""`git merge-tree --write-tree`, which upgrades are built on, came with 2.38."""
+
+
+def require() -> None:
+    """Make sure that a usable git is on the PATH.
+
+    Raises:
+        GitError: There is none, or it is older than `OLDEST`.
+    """
+    if shutil.which("git") is None:
+        raise GitError("Git was not found on this machine. Install it from https://git-scm.com, then run this again.")
+    found = re.search(r"(\d+)\.(\d+)", _run(["version"]))
+    if found is None or (int(found[1]), int(found[2])) < OLDEST:
+        wanted = ".".join(map(str, OLDEST))
+        version = found[0] if found else "of unknown version"
+        raise GitError(f"The git here is {version}; {wanted} or newer is needed. Update it, then run this again.")
+
+
+def top_level(path: Path) -> Path | None:
+    """The root of the work tree that holds an existing directory, or None outside of any."""
+    if shutil.which("git") is None:
+        return None
+    done = _start(["rev-parse", "--show-toplevel"], path)
+    return Path(done.stdout.rstrip("\n")) if done.returncode == 0 else None
+
+
+def is_unborn(path: Path) -> bool:
+    """Whether the repository at `path` has no commit yet."""
+    return _start(["rev-parse", "--verify", "--quiet", "HEAD"], path).returncode != 0
+
+
+def init(path: Path) -> None:
+    """Make a repository with the branch `main`, or the branch that the user configured, and no sample hooks."""
+    configured = _start(["config", "init.defaultBranch"], path).stdout.strip()
+    _run(["init", "--quiet", "--template=", f"--initial-branch={configured or 'main'}"], path)
+
+
+def identity(key: str, path: Path) -> str | None:
+    """`user.name` or `user.email` as configured for the directory, or None."""
+    if shutil.which("git") is None:
+        return None
+    return _start(["config", key], path).stdout.strip() or None
+
+
+def has_identity(path: Path) -> bool:
+    """Whether git knows who commits: configured or in the environment, never guessed from the host's name."""
+    asked = ["-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT"]
+    author = ["-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT"]
+    return all(_start(words, path).returncode == 0 for words in (asked, author))
+
+
+def add_all(path: Path) -> None:
+    """Stage everything that is not ignored."""
+    _run(["add", "--all"], path)
+
+
+def commit(message: str, path: Path) -> None:
+    """Commit what is staged, as the user, with the user's own hooks and signing."""
+    _run(["commit", "--quiet", "--message", message], path)
+
+
+def _run(words: list[str], path: Path | None = None) -> str:
+    done = _start(words, path)
+    if done.returncode != 0:
+        reason = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or ["it gave no reason"]
+        raise GitError(f"`git {words[0]}` failed: {reason[0]}. Mend that, then run this again.")
+    return done.stdout
+
+
+def _start(words: list[str], path: Path | None) -> subprocess.CompletedProcess[str]:
+    # A caller's GIT_DIR or GIT_INDEX_FILE (we may run inside a hook) would point git at another repository.
+    kept = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_", "GIT_SSH", "GIT_EXEC_PATH", "GIT_TRACE", "GIT_TEMPLATE_DIR")
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name.startswith(kept)
+    }
+    return subprocess.run(
+        ["git", *words],
+        cwd=path,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )

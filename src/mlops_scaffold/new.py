@@ -1,0 +1,173 @@
+"""Write a new repository: all of it or nothing."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlops_scaffold import git
+from mlops_scaffold.errors import DestinationError, GitError
+from mlops_scaffold.lock import lock
+from mlops_scaffold.tree import Tree, write_tree
+
+MESSAGE = "Start the project at level {level} of MLOps maturity"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Created:
+    """What `create` did, for the command to tell."""
+
+    destination: Path
+    files: int
+    notes: tuple[str, ...]
+    """Sentences about what was left out, and what to do about it."""
+
+
+def check_destination(destination: Path) -> None:
+    """Make sure that a repository may be written to a path.
+
+    Raises:
+        DestinationError: It holds something (a lone `.git` is fine), is no directory, or its place does not exist.
+    """
+    if destination.is_symlink() and not destination.exists():
+        raise DestinationError(f"{destination} is a link that leads nowhere. Remove it or choose another place.")
+    if destination.exists() and not destination.is_dir():
+        raise DestinationError(f"{destination} is a file. Choose another place for the new repository.")
+    try:
+        found = [path.name for path in destination.iterdir()] if destination.exists() else []
+    except OSError as error:
+        raise _refused(destination, error) from error
+    if found not in ([], [".git"]):
+        raise DestinationError(
+            f"{destination} is not empty (it holds {found[0]}). Choose a new or an empty directory; "
+            "nothing was written."
+        )
+
+
+def create(destination: Path, tree: Tree, *, level: int, with_git: bool = True, with_lock: bool = True) -> Created:
+    """Write a tree as a new repository, lock its dependencies and make the first commit.
+
+    Everything is made in a directory beside the destination and moved there at the end, so that a failure, a full disk
+    or Ctrl-C leaves nothing behind.
+
+    Args:
+        destination: A path that does not exist, or a directory that is empty or holds only `.git`.
+        tree: The files.
+        level: The maturity level, for the commit message.
+        with_git: Whether to make a repository and the first commit. Inside an existing repository neither is done.
+        with_lock: Whether to lock the dependencies.
+
+    Raises:
+        DestinationError: The destination is taken or can't be written; nothing was.
+        GitError: Git is missing, too old or refused; nothing was written.
+    """
+    check_destination(destination)
+    if with_git:
+        git.require()
+    outer = None if (destination / ".git").exists() else git.top_level(_nearest_directory(destination))
+    notes: list[str | None] = []
+    with _all_or_nothing(destination) as place:
+        write_tree(tree, place.staging)
+        if with_lock:
+            notes.append(lock(place.staging))
+        if not with_git:
+            place.publish()
+        elif outer is not None:
+            place.publish()
+            notes.append(f"It is part of the repository at {outer}, so nothing was committed. Commit it there.")
+        elif (destination / ".git").exists():
+            place.publish()
+            notes.append(_first_commit(destination, MESSAGE.format(level=level)))
+        else:
+            git.init(place.staging)
+            notes.append(_first_commit(place.staging, MESSAGE.format(level=level)))
+            place.publish()
+    return Created(destination=destination, files=len(tree), notes=tuple(filter(None, notes)))
+
+
+def _first_commit(repository: Path, message: str) -> str | None:
+    """Commit everything as the first commit; None, or a sentence that says why there is no commit."""
+    if not git.is_unborn(repository):
+        return "The repository has commits already, so nothing was committed. Look at `git status`, then commit."
+    git.add_all(repository)
+    if not git.has_identity(repository):
+        return (
+            "Git does not know who you are, so the files are staged and not committed. Set `git config --global "
+            f'user.name "You"` and `user.email`, then run `git commit -m "{message}"`.'
+        )
+    try:
+        git.commit(message, repository)
+    except GitError as error:
+        # A hook or a signing program of the user's said no; the files are good.
+        return f"The files are staged and not committed. {error}"
+    return None
+
+
+class _Place:
+    """Where a repository is being made: a directory beside the destination, then the destination."""
+
+    def __init__(self, destination: Path) -> None:
+        self._destination = destination
+        self._made = [path for path in destination.absolute().parents if not path.exists()]
+        self._moved: list[Path] = []
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        # Inside an existing destination, because its parent may not be ours to write to.
+        beside = destination if destination.exists() else destination.parent
+        self.staging = Path(tempfile.mkdtemp(prefix=".new-", dir=beside))
+
+    def publish(self) -> None:
+        """Move what was made to the destination."""
+        if not self._destination.exists():
+            self.staging.chmod(0o777 & ~_umask())
+            self.staging.rename(self._destination)
+            return
+        for path in sorted(self.staging.iterdir()):
+            self._moved.append(self._destination / path.name)
+            path.rename(self._destination / path.name)
+        self.staging.rmdir()
+
+    def remove(self) -> None:
+        """Take everything back, directories that were made on the way included."""
+        for path in (*self._moved, self.staging):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        for path in self._made:
+            if path.exists() and not any(path.iterdir()):
+                path.rmdir()
+
+
+@contextmanager
+def _all_or_nothing(destination: Path) -> Iterator[_Place]:
+    place: _Place | None = None
+    try:
+        place = _Place(destination)
+        yield place
+    except BaseException as error:
+        if place is not None:
+            place.remove()
+        if isinstance(error, OSError):
+            raise _refused(destination, error) from error
+        raise
+
+
+def _umask() -> int:
+    # The mask can only be read by setting it.
+    current = os.umask(0o022)
+    os.umask(current)
+    return current
+
+
+def _nearest_directory(path: Path) -> Path:
+    return next(place for place in (path, *path.absolute().parents) if place.is_dir())
+
+
+def _refused(path: Path, error: OSError) -> DestinationError:
+    reason = error.strerror or str(error)
+    return DestinationError(
+        f"{path} can't be written ({reason.lower()}), so nothing was made. Mend that or choose another place."
+    )

@@ -1,0 +1,192 @@
+"""The questions of `copier.yml`, resolved from what was given and from defaults, by Copier's rules.
+
+Copier is the oracle here too: for the same given answers its engine ends with the same ones. The rules that matter:
+an answer that was given wins, then a caller's default, then the question's own, which may be a template over the
+answers above it; every answer is cast to the question's type, must be one of its choices, and its validator must render
+to nothing; a question whose `when` is false is not asked, its default is computed and not validated. Source:
+https://copier.readthedocs.io/en/stable/configuring/#questions
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jinja2
+import yaml
+from jinja2.sandbox import SandboxedEnvironment
+
+from mlops_scaffold.errors import AnswerError
+from mlops_scaffold.tree import Tree
+
+Answers = Mapping[str, Any]
+
+QUESTIONS = "copier.yml"
+"""The file that holds the questions, at the root of the templates."""
+
+MISSING = object()
+
+
+def load_yaml(text: bytes | str) -> Any:
+    """Parse YAML safely, by libyaml where it is compiled in.
+
+    Raises:
+        yaml.YAMLError: The text is not YAML.
+    """
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe loaders
+
+
+def read_questions(templates: Tree) -> dict[str, Any]:
+    """The content of `copier.yml`: settings (names with a leading underscore) and questions."""
+    config: dict[str, Any] = load_yaml(templates[QUESTIONS].content)
+    return config
+
+
+def environment_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Jinja's options as `copier.yml` states them in `_envops`, which both engines read."""
+    options = {"keep_trailing_newline": True, **config.get("_envops", {})}
+    if options.get("undefined") == "jinja2.StrictUndefined":
+        options["undefined"] = jinja2.StrictUndefined
+    return options
+
+
+def is_hidden(question: Mapping[str, Any]) -> bool:
+    """Whether a question is a constant or computed value that nobody is asked for."""
+    return question.get("when") is False
+
+
+def asked(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The questions that people answer, in order, by name."""
+    return {name: q for name, q in config.items() if not name.startswith("_") and not is_hidden(q)}
+
+
+def choices(question: Mapping[str, Any]) -> list[Any]:
+    """The values that a question offers; those that carry a complaint are only shown."""
+    values = question.get("choices", [])
+    values = values.values() if isinstance(values, dict) else values
+    return [value for value in values if not isinstance(value, dict)]
+
+
+def resolve(config: Mapping[str, Any], given: Answers, defaults: Answers) -> dict[str, Any]:
+    """Answer every question.
+
+    Args:
+        config: The content of `copier.yml`.
+        given: Answers that are settled; text is cast to the question's type.
+        defaults: Suggestions that replace a question's own default; one that its question rejects is ignored.
+
+    Returns:
+        Every answer, computed ones included, in the order of the questions.
+
+    Raises:
+        AnswerError: An answer belongs to no question or is not accepted by its question.
+    """
+    names = [name for name in config if not name.startswith("_")]
+    if unknown := [name for name in given if name not in names]:
+        known = ", ".join(asked(config))
+        raise AnswerError(f"There is no question called {unknown[0]}. The questions are: {known}.")
+    environment = SandboxedEnvironment(**environment_options(config))
+    answers: dict[str, Any] = {}
+    for name in names:
+        answer = _Question(name, config[name], environment, answers).answer(given, defaults)
+        if answer is not MISSING:
+            answers[name] = answer
+    return answers
+
+
+class _Question:
+    """One question in the light of the answers above it."""
+
+    def __init__(
+        self, name: str, details: Mapping[str, Any], environment: SandboxedEnvironment, answers: Answers
+    ) -> None:
+        self._name = name
+        self._details = details
+        self._environment = environment
+        self._answers = answers
+
+    def answer(self, given: Answers, defaults: Answers) -> Any:
+        if self._name in given:
+            return self._accept(given[self._name])
+        if self._name in defaults:
+            try:
+                return self._accept(defaults[self._name])
+            except AnswerError:
+                pass
+        if "default" not in self._details:
+            return MISSING
+        default = self._render(self._details["default"])
+        return self._accept(default) if self._is_asked() else self._cast(default)
+
+    def _is_asked(self) -> bool:
+        when = self._render(self._details.get("when", True))
+        return bool(_to_bool(when))
+
+    def _accept(self, value: Any) -> Any:
+        answer = self._choose(self._cast(value))
+        complaint = self._render(self._details.get("validator", ""), {self._name: answer}).strip()
+        if complaint:
+            raise AnswerError(complaint)
+        return answer
+
+    def _cast(self, value: Any) -> Any:
+        kind = self._details.get("type", "str")
+        try:
+            return _CASTS[kind](value)
+        except (TypeError, ValueError, yaml.YAMLError) as error:
+            label = {"int": "a whole number", "float": "a number", "bool": "yes or no", "str": "text"}.get(kind, kind)
+            raise AnswerError(f"The answer to {self._name}, {value!r}, is not {label}. Give {label}.") from error
+
+    def _choose(self, answer: Any) -> Any:
+        choices = self._details.get("choices")
+        if not choices:
+            return answer
+        values = choices.values() if isinstance(choices, dict) else choices
+        offered = []
+        for choice in values:
+            value, complaint = choice, ""
+            if isinstance(choice, dict):
+                value, complaint = choice["value"], self._render(choice.get("validator", ""))
+            value = self._cast(value)
+            if value == answer and complaint:
+                raise AnswerError(complaint)
+            if value == answer:
+                return answer
+            if not complaint:
+                offered.append(str(value))
+        raise AnswerError(f"{answer} is not a choice for {self._name}. Choose one of: {', '.join(offered)}.")
+
+    def _render(self, value: Any, extra: Answers | None = None) -> Any:
+        if not isinstance(value, str):
+            return value
+        return self._environment.from_string(value).render({**self._answers, **(extra or {})})
+
+
+def _to_str(value: Any) -> str:
+    if not isinstance(value, str | int | float):
+        raise TypeError
+    return str(value)
+
+
+def _to_bool(value: Any) -> bool:
+    words = {"y": True, "yes": True, "t": True, "true": True, "on": True, "1": True}
+    words |= {"": False, "n": False, "no": False, "f": False, "false": False, "off": False, "0": False}
+    if isinstance(value, bool):
+        return value
+    word = str(value).strip().lower()
+    if word not in words:
+        raise ValueError
+    return words[word]
+
+
+def _to_int(value: Any) -> int:
+    if isinstance(value, bool):
+        raise TypeError
+    return int(value)
+
+
+_CASTS: Mapping[str, Callable[[Any], Any]] = {
+    "str": _to_str,
+    "int": _to_int,
+    "float": float,
+    "bool": _to_bool,
+    "yaml": lambda value: load_yaml(value) if isinstance(value, str) else value,
+}
