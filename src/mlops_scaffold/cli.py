@@ -131,10 +131,7 @@ def main() -> NoReturn:
         import traceback
 
         traceback.print_exc()
-        _stop(
-            f"This is a bug of mlops-scaffold {__version__} ({error!r}). Report it with the lines above in the project's issues.",
-            70,
-        )
+        _stop(f"{error!r}: a bug of mlops-scaffold {__version__}. Please report it with the lines above.", 70)
 
 
 def _terminate(*_: Any) -> NoReturn:
