@@ -124,7 +124,7 @@ def main() -> NoReturn:
     except ScaffoldError as error:
         _stop(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _stop("Stopped. Nothing was left behind.", 130)
+        _stop("Stopped. Nothing half-made was left behind.", 130)
     except typer.exceptions.TyperException as error:
         _stop(error.format_message(), 2)
     except Exception as error:  # noqa: BLE001 - the last place that can say how to report a bug

@@ -65,6 +65,14 @@ def add_all(path: Path) -> None:
     _run(["add", "--all"], path)
 
 
+def empty_index(path: Path) -> None:
+    """Unstage everything in a repository without commits, also after a git that was killed in the middle."""
+    Path(_run(["rev-parse", "--path-format=absolute", "--git-path", "index.lock"], path).rstrip("\n")).unlink(
+        missing_ok=True
+    )
+    _run(["read-tree", "--empty"], path)
+
+
 def commit(message: str, path: Path) -> None:
     """Commit what is staged, as the user, with the user's own hooks and signing."""
     _run(["commit", "--quiet", "--message", message], path)

@@ -34,8 +34,9 @@ def check_destination(destination: Path) -> None:
     """
     if destination.is_symlink() and not destination.exists():
         raise DestinationError(f"{destination} is a link that leads nowhere. Remove it or choose another place.")
-    if destination.exists() and not destination.is_dir():
-        raise DestinationError(f"{destination} is a file. Choose another place for the new repository.")
+    nearest = next(place for place in (destination, *destination.absolute().parents) if place.exists())
+    if not nearest.is_dir():
+        raise DestinationError(f"{nearest} is a file. Choose another place for the new repository.")
     try:
         found = [path.name for path in destination.iterdir()] if destination.exists() else []
     except OSError as error:
@@ -80,7 +81,8 @@ def create(destination: Path, tree: Tree, *, level: int, with_git: bool = True, 
             notes.append(f"It is part of the repository at {outer}, so nothing was committed. Commit it there.")
         elif (destination / ".git").exists():
             place.publish()
-            notes.append(_first_commit(destination, MESSAGE.format(level=level)))
+            with place.staged_files():
+                notes.append(_first_commit(destination, MESSAGE.format(level=level)))
         else:
             git.init(place.staging)
             notes.append(_first_commit(place.staging, MESSAGE.format(level=level)))
@@ -128,6 +130,18 @@ class _Place:
             self._moved.append(self._destination / path.name)
             path.rename(self._destination / path.name)
         self.staging.rmdir()
+
+    @contextmanager
+    def staged_files(self) -> Iterator[None]:
+        """On failure, empty the user's index again; a commit that was made all the same makes everything stay."""
+        try:
+            yield
+        except BaseException:
+            if git.is_unborn(self._destination):
+                git.empty_index(self._destination)
+            else:
+                self._moved.clear()
+            raise
 
     def remove(self) -> None:
         """Take everything back, directories that were made on the way included."""

@@ -1,0 +1,51 @@
+"""Shared set-up: a git user, the command line as a process, the built-in templates."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mlops_scaffold.templates import built_in
+from mlops_scaffold.tree import Tree
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def git_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Git behaves the same on every machine: one known user, no system or personal settings."""
+    config = tmp_path_factory.mktemp("git") / "config"
+    config.write_text("[user]\n\tname = Ada Lovelace\n\temail = ada@example.com\n[init]\n\tdefaultBranch = main\n")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("GIT_")]:
+            patch.delenv(name)
+        patch.setenv("GIT_CONFIG_GLOBAL", str(config))
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        yield
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run `mlops-scaffold` as a user does, in a directory of its own, without a terminal."""
+
+    def run_command(*words: object, **options: object) -> subprocess.CompletedProcess[str]:
+        settings: dict[str, object] = {
+            "cwd": tmp_path,
+            "capture_output": True,
+            "text": True,
+            "stdin": subprocess.DEVNULL,
+        }
+        settings |= options
+        command = [sys.executable, "-m", "mlops_scaffold", *map(str, words)]
+        return subprocess.run(command, check=False, **settings)  # type: ignore[call-overload, no-any-return]
+
+    return run_command
+
+
+@pytest.fixture(scope="session")
+def templates() -> Tree:
+    """The templates that the product ships."""
+    return built_in()
