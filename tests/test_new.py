@@ -106,6 +106,13 @@ def test_inside_a_repository_nothing_is_committed_and_the_reader_is_told(run: Ru
     assert git(tmp_path, "status", "--porcelain") == "?? services/"
 
 
+def test_in_a_folder_that_the_outer_repository_ignores_it_is_a_repository_of_its_own(run: Run, tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    (tmp_path / ".gitignore").write_text("/demo/\n")
+    assert run("new", "demo/churn", *QUICK).returncode == 0
+    assert git(tmp_path / "demo/churn", "rev-list", "--count", "HEAD") == "1"
+
+
 def test_a_repository_with_commits_is_left_for_the_user_to_commit(run: Run, tmp_path: Path) -> None:
     place = tmp_path / "churn"
     place.mkdir()

@@ -10,13 +10,14 @@ import typer
 from mlops_scaffold import __version__
 from mlops_scaffold.errors import ScaffoldError
 
+INTERRUPTED = 130
+
 EPILOG = "Exit codes: 0 done · 1 done, but something needs you · 2 wrong usage · 3 refused · 70 our bug · 130 Ctrl-C"
 
 app = typer.Typer(
     name="mlops-scaffold",
     help="Start an ML repository at its level of MLOps maturity, and move it up without losing a line.",
     epilog=EPILOG,
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -39,19 +40,23 @@ AnswersFileOption = Annotated[
 ]
 
 
-def _version(wanted: bool) -> None:
+def print_version(wanted: bool) -> None:
+    """Print the version and stop, before typer loads what it converts values with."""
     if wanted:
         typer.echo(f"mlops-scaffold {__version__}")
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    context: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Start an ML repository at its level of MLOps maturity, and move it up without losing a line."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()
@@ -120,13 +125,15 @@ def main() -> NoReturn:
     """Run the command line and exit with its code. The only place that turns an error into text."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        code = app(standalone_mode=False) or 0
+        if code == INTERRUPTED:
+            _stop("Stopped. Nothing half-made was left behind.", code)
+        sys.exit(code)
     except ScaffoldError as error:
         _stop(str(error), error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        _stop("Stopped. Nothing half-made was left behind.", 130)
     except typer.exceptions.TyperException as error:
-        _stop(error.format_message(), 2)
+        command = getattr(getattr(error, "ctx", None), "command_path", app.info.name)
+        _stop(f"{error.format_message().rstrip('.')}. `{command} --help` shows what is possible.", 2)
     except Exception as error:  # noqa: BLE001 - the last place that can say how to report a bug
         import traceback
 

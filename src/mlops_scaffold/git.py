@@ -35,6 +35,11 @@ def top_level(path: Path) -> Path | None:
     return Path(done.stdout.rstrip("\n")) if done.returncode == 0 else None
 
 
+def is_ignored(path: Path, directory: Path) -> bool:
+    """Whether the repository around an existing directory ignores a path, which need not exist."""
+    return _start(["check-ignore", "--quiet", str(path.absolute())], directory).returncode == 0
+
+
 def is_unborn(path: Path) -> bool:
     """Whether the repository at `path` has no commit yet."""
     return _start(["rev-parse", "--verify", "--quiet", "HEAD"], path).returncode != 0

@@ -58,7 +58,8 @@ def create(destination: Path, tree: Tree, *, level: int, with_git: bool = True, 
         destination: A path that does not exist, or a directory that is empty or holds only `.git`.
         tree: The files.
         level: The maturity level, for the commit message.
-        with_git: Whether to make a repository and the first commit. Inside an existing repository neither is done.
+        with_git: Whether to make a repository and the first commit. Inside a repository that does not ignore the
+            destination neither is done.
         with_lock: Whether to lock the dependencies.
 
     Raises:
@@ -68,7 +69,7 @@ def create(destination: Path, tree: Tree, *, level: int, with_git: bool = True, 
     check_destination(destination)
     if with_git:
         git.require()
-    outer = None if (destination / ".git").exists() else git.top_level(_nearest_directory(destination))
+    outer = _outer_repository(destination)
     notes: list[str | None] = []
     with _all_or_nothing(destination) as place:
         write_tree(tree, place.staging)
@@ -88,6 +89,15 @@ def create(destination: Path, tree: Tree, *, level: int, with_git: bool = True, 
             notes.append(_first_commit(place.staging, MESSAGE.format(level=level)))
             place.publish()
     return Created(destination=destination, files=len(tree), notes=tuple(filter(None, notes)))
+
+
+def _outer_repository(destination: Path) -> Path | None:
+    """The repository that the new files would be part of: not the destination's own, nor one that ignores it."""
+    if (destination / ".git").exists():
+        return None
+    nearest = next(place for place in (destination, *destination.absolute().parents) if place.is_dir())
+    outer = git.top_level(nearest)
+    return None if outer is None or git.is_ignored(destination, nearest) else outer
 
 
 def _first_commit(repository: Path, message: str) -> str | None:
@@ -174,10 +184,6 @@ def _umask() -> int:
     current = os.umask(0o022)
     os.umask(current)
     return current
-
-
-def _nearest_directory(path: Path) -> Path:
-    return next(place for place in (path, *path.absolute().parents) if place.is_dir())
 
 
 def _refused(path: Path, error: OSError) -> DestinationError:

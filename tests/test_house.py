@@ -1,0 +1,114 @@
+"""The house itself: imports run one way, start-up is light, help is readable."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+from conftest import Run
+
+from mlops_scaffold import __version__, errors
+
+ROOT = Path(__file__).parents[1]
+
+HEAVY = ("copier", "questionary", "rich", "jinja2", "yaml", "prompt_toolkit", "pydantic")
+
+
+def imported_by(*words: str) -> set[str]:
+    """Top-level modules that a run of the command line ends with."""
+    code = (
+        "import sys\nfrom mlops_scaffold.cli import main\nsys.argv[1:] = " + repr(list(words)) + "\n"
+        "try: main()\nexcept SystemExit: pass\nprint('\\n'.join(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return {name.split(".")[0] for name in done.stderr.splitlines()}
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"]])
+def test_help_and_version_do_not_pay_for_what_commands_need(words: list[str]) -> None:
+    assert imported_by(*words).isdisjoint(HEAVY)
+
+
+def test_a_run_that_asks_nothing_does_not_import_copier(tmp_path: Path) -> None:
+    found = imported_by("new", str(tmp_path / "x"), "--defaults", "--no-lock", "--no-git")
+    assert found.isdisjoint({"copier", "questionary", "rich", "prompt_toolkit"})
+    assert "jinja2" in found
+
+
+def test_help_names_every_command_option_and_exit_code(run: Run) -> None:
+    for words, wanted in {
+        (): ["new", "template"],
+        ("--help",): ["new", "template", "--version", "130 Ctrl-C"],
+        ("new", "--help"): ["DEST", "--level", "--defaults", "--data", "--answers-file", "--no-git", "--no-lock"],
+        ("template", "--help"): ["DIR", "--level", "--data"],
+    }.items():
+        done = run(*words)
+        assert done.returncode == 0
+        for word in wanted:
+            assert word in done.stdout
+
+
+def test_version(run: Run) -> None:
+    assert run("--version").stdout == f"mlops-scaffold {__version__}\n"
+
+
+def test_every_error_has_an_exit_code_that_its_tree_shows() -> None:
+    def below(kind: type[errors.ScaffoldError]) -> list[type[errors.ScaffoldError]]:
+        return [kind, *(deeper for child in kind.__subclasses__() for deeper in below(child))]
+
+    for kind in below(errors.ScaffoldError)[1:]:
+        line = next(line for line in (errors.__doc__ or "").splitlines() if f" {kind.__name__} " in line)
+        assert f" {kind.exit_code} " in line
+
+
+def test_no_module_is_long() -> None:
+    long = {path.name: n for path in (ROOT / "src").rglob("*.py") if (n := path.read_text().count("\n")) > 300}
+    assert long == {}
+
+
+def test_on_a_terminal_a_person_is_asked_and_the_answers_count(tmp_path: Path) -> None:
+    """Every prompt is answered with Enter, but for the name and the task."""
+    words = ["-m", "mlops_scaffold", "new", "first-try", "--no-lock", "-d", "license=MIT"]
+    environment = {**os.environ, "TERM": "xterm"}
+    child = pexpect.spawn(
+        sys.executable, words, cwd=str(tmp_path), env=environment, encoding="utf-8", timeout=30, dimensions=(50, 120)
+    )
+    child.expect("At which level of MLOps maturity")
+    for line in ("1  DevOps", "2  automated training", "3  automated deployment", "4  full MLOps"):
+        child.expect(line)
+    child.expect("DevOps, no MLOps yet")
+    child.send("\r")
+    child.expect("What is the project called")
+    child.expect("First try")
+    child.send("\x15Churn model\r")
+    child.expect("Python package imported")
+    child.expect("churn_model")
+    child.send("\r")
+    for question in ("What does the model do", "Who writes it", "which e-mail address"):
+        child.expect(question)
+        child.send("\r")
+    child.expect("oldest Python")  # the licence was given with -d
+    child.send("\r")
+    child.expect("What does the model predict")
+    child.send("\x1b[B\r")
+    child.expect("Churn model is ready")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    state = (tmp_path / "first-try/.mlops-scaffold/project.yml").read_text()
+    for line in ('project_name: "Churn model"', 'license: "MIT"', 'task: "regression"', 'author_name: "Ada Lovelace"'):
+        assert line in state
+
+
+def test_ctrl_c_at_a_prompt_ends_with_130_and_leaves_nothing(tmp_path: Path) -> None:
+    child = pexpect.spawn(sys.executable, ["-m", "mlops_scaffold", "new", "x"], cwd=str(tmp_path), timeout=30)
+    child.expect("At which level")
+    child.expect("DevOps, no MLOps")
+    child.send("\x03")
+    child.expect("Stopped. Nothing half-made was left behind.")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+    assert list(tmp_path.iterdir()) == []
