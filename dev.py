@@ -54,7 +54,8 @@ def test(arguments: list[str]) -> None:
     """Lint, types, import contract and tests; arguments go to pytest (then nothing else runs)."""
     uv = uv_program()
     env = environment(uv)
-    run([uv, "sync", "--quiet", "--all-groups"], env=env, show="uv sync --all-groups")
+    sync = "uv sync --quiet --group validators"
+    run([uv, *sync.split()[1:]], env=env, show=sync)
     if not arguments:
         for words in (["ruff", "check"], ["ruff", "format", "--check"], ["mypy"], ["lint-imports", "--no-logo"]):
             run([uv, "run", "--no-sync", *words], env=env, show=f"uv run {' '.join(words)}")

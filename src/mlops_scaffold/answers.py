@@ -57,10 +57,11 @@ def suggestions(destination: Path) -> dict[str, str]:
     """Defaults from the surroundings: the directory's name, and who git says the author is."""
     folder = destination if destination.is_dir() else destination.absolute().parent
     folder = folder if folder.is_dir() else Path.cwd()
+    user = git.configured_user(folder)
     words = re.sub(r"[-_\s]+", " ", destination.absolute().name).strip()
     found = {
         "project_name": words[:1].upper() + words[1:],
-        "author_name": git.identity("user.name", folder),
-        "author_email": git.identity("user.email", folder),
+        "author_name": user.get("user.name"),
+        "author_email": user.get("user.email"),
     }
     return {key: value for key, value in found.items() if value}

@@ -51,11 +51,12 @@ def init(path: Path) -> None:
     _run(["init", "--quiet", "--template=", f"--initial-branch={configured or 'main'}"], path)
 
 
-def identity(key: str, path: Path) -> str | None:
-    """`user.name` or `user.email` as configured for the directory, or None."""
+def configured_user(path: Path) -> dict[str, str]:
+    """`user.name` and `user.email` as configured for a directory; what is not configured is absent."""
     if shutil.which("git") is None:
-        return None
-    return _start(["config", key], path).stdout.strip() or None
+        return {}
+    lines = _start(["config", "--get-regexp", r"^user\.(name|email)$"], path).stdout.splitlines()
+    return dict(line.split(" ", 1) for line in lines if " " in line)
 
 
 def has_identity(path: Path) -> bool:
@@ -79,16 +80,24 @@ def empty_index(path: Path) -> None:
 
 
 def commit(message: str, path: Path) -> None:
-    """Commit what is staged, as the user, with the user's own hooks and signing."""
-    _run(["commit", "--quiet", "--message", message], path)
+    """Commit what is staged, as the user, with the user's own hooks and signing.
+
+    Raises:
+        GitError: Nobody is configured as the user (nobody is guessed), or a hook or the signing program said no.
+    """
+    _run(["-c", "user.useConfigOnly=true", "commit", "--quiet", "--message", message], path)
 
 
 def _run(words: list[str], path: Path | None = None) -> str:
     done = _start(words, path)
     if done.returncode != 0:
         reason = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or ["it gave no reason"]
-        raise GitError(f"`git {words[0]}` failed: {reason[0]}. Mend that, then run this again.")
+        raise GitError(f"`git {_verb(words)}` failed: {reason[0]}. Mend that, then run this again.")
     return done.stdout
+
+
+def _verb(words: list[str]) -> str:
+    return words[2] if words[0] == "-c" else words[0]
 
 
 def _start(words: list[str], path: Path | None) -> subprocess.CompletedProcess[str]:

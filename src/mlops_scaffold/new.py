@@ -82,8 +82,11 @@ def create(destination: Path, tree: Tree, *, level: int, with_git: bool = True, 
             notes.append(f"It is part of the repository at {outer}, so nothing was committed. Commit it there.")
         elif (destination / ".git").exists():
             place.publish()
-            with place.staged_files():
-                notes.append(_first_commit(destination, MESSAGE.format(level=level)))
+            if not git.is_unborn(destination):
+                notes.append("The repository has commits already, so nothing was committed. Commit when you are ready.")
+            else:
+                with place.staged_files():
+                    notes.append(_first_commit(destination, MESSAGE.format(level=level)))
         else:
             git.init(place.staging)
             notes.append(_first_commit(place.staging, MESSAGE.format(level=level)))
@@ -102,17 +105,15 @@ def _outer_repository(destination: Path) -> Path | None:
 
 def _first_commit(repository: Path, message: str) -> str | None:
     """Commit everything as the first commit; None, or a sentence that says why there is no commit."""
-    if not git.is_unborn(repository):
-        return "The repository has commits already, so nothing was committed. Look at `git status`, then commit."
     git.add_all(repository)
-    if not git.has_identity(repository):
-        return (
-            "Git does not know who you are, so the files are staged and not committed. Set `git config --global "
-            f'user.name "You"` and `user.email`, then run `git commit -m "{message}"`.'
-        )
     try:
         git.commit(message, repository)
     except GitError as error:
+        if not git.has_identity(repository):
+            return (
+                "Git does not know who you are, so the files are staged and not committed. Set `git config --global "
+                f'user.name "You"` and `user.email`, then run `git commit -m "{message}"`.'
+            )
         # A hook or a signing program of the user's said no; the files are good.
         return f"The files are staged and not committed. {error}"
     return None

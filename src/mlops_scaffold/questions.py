@@ -155,7 +155,7 @@ class _Question:
         raise AnswerError(f"{answer} is not a choice for {self._name}. Choose one of: {', '.join(offered)}.")
 
     def _render(self, value: Any, extra: Answers | None = None) -> Any:
-        if not isinstance(value, str):
+        if not isinstance(value, str) or "{" not in value:
             return value
         return self._environment.from_string(value).render({**self._answers, **(extra or {})})
 

@@ -6,6 +6,7 @@ that renders to nothing drops the file; beside `x.jinja` a plain `x` is ignored.
 https://copier.readthedocs.io/en/stable/creating/
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -97,7 +98,22 @@ def _render_file(environment: LayeredEnvironment, templates: Tree, name: str, an
     if not name.endswith(SUFFIX):
         return source
     try:
-        text = environment.get_template(name).render(answers)
+        text = _substitute(source.content.decode(), environment, answers)
+        if text is None:
+            text = environment.get_template(name).render(answers)
     except jinja2.TemplateError as error:
         raise TemplateError(f"The template {name} can't be rendered: {error}.") from error
     return File(mode=source.mode, content=text.encode())
+
+
+def _substitute(text: str, environment: LayeredEnvironment, answers: Answers) -> str | None:
+    """The text with its variables filled in, or None when it holds more of Jinja's language than bare variables.
+
+    Most templates hold nothing else, and compiling them took a fifth of the time of `new`.
+    """
+    start, end = environment.variable_start_string, environment.variable_end_string
+    bare = re.compile(f"{re.escape(start)} (\\w+) {re.escape(end)}")
+    others = (environment.block_start_string, environment.comment_start_string, start, "\r")
+    if any(mark in bare.sub("", text) for mark in others) or any(name not in answers for name in bare.findall(text)):
+        return None
+    return bare.sub(lambda match: str(answers[match[1]]), text)
