@@ -21,6 +21,13 @@ ROOT = Path(__file__).resolve().parent
 TOOLS = ROOT / ".tools"
 UV = "uv>=0.13,<1"
 DEMO = ROOT / "demo" / "flight-delays"
+FLIGHT = {
+    "scheduled_departure": "2013-03-01T17:45:00",
+    "carrier": "B6",
+    "origin": "JFK",
+    "dest": "BOS",
+    "distance": 187.0,
+}
 
 
 def uv_program() -> str:
@@ -98,9 +105,9 @@ def request(url: str, server: subprocess.Popen[bytes]) -> None:
             if server.poll() is not None or time.monotonic() > deadline:
                 sys.exit("The service did not start. Its messages are above.")
             time.sleep(0.2)
-    example = (DEMO / "tests" / "request.json").read_bytes()
-    print(f"\n$ curl {url}/score --json '{example.decode().strip()}'")
-    asked = urllib.request.Request(f"{url}/score", example, {"content-type": "application/json"})
+    body = json.dumps({"instances": [FLIGHT]})
+    print(f"\n$ curl {url}/score --json '{body}'")
+    asked = urllib.request.Request(f"{url}/score", body.encode(), {"content-type": "application/json"})
     with urllib.request.urlopen(asked, timeout=30) as answer:
         print(json.dumps(json.load(answer), indent=2))
 
