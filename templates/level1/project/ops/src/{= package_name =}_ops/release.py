@@ -9,6 +9,7 @@ import json
 import sys
 import time
 import tomllib
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -77,8 +78,12 @@ def _problem(url: str, version: str) -> str | None:
 def _get(url: str) -> bytes:
     if not url.startswith(("http://", "https://")):
         raise ValueError("the address must start with http:// or https://")
-    with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - the scheme is checked above
-        body: bytes = response.read()
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - the scheme is checked above
+            body: bytes = response.read()
+    except urllib.error.HTTPError as error:
+        error.close()  # an answer too, and still open
+        raise
     return body
 
 

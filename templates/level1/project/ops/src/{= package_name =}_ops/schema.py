@@ -1,7 +1,9 @@
 """Reads a pandera schema: its columns as plain facts, and its errors as sentences."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Literal
 
 import pandas as pd
@@ -72,7 +74,8 @@ def summary(error: Exception, most: int = 3) -> str:
 def _cases(cases: pd.DataFrame) -> Iterator[tuple[int | None, str, str]]:
     for case in cases.to_dict("records"):
         check, value = str(case["check"]), case["failure_case"]
-        row = None if pd.isna(case["index"]) else int(case["index"])
+        index: Any = case["index"]
+        row = int(float(index)) if isinstance(index, Real) and not math.isnan(index) else None
         if check == "column_in_dataframe":
             yield None, str(value), "the column is missing"
         elif check == "not_nullable":

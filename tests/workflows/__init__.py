@@ -1,0 +1,1 @@
+"""Tests of the workflows, the image and the deployment of a generated repository."""

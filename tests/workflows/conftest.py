@@ -1,0 +1,163 @@
+"""Fixtures: one locked repository per session, shared by all workers, and what executing its workflows needs."""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from workflows.act import Act
+from workflows.standins import make_actions, make_programs
+from workflows.tools import git, missing, new_repository, run, tool
+
+SUPPORTED = ["3.11", "3.12", "3.13", "3.14"]
+
+
+@contextmanager
+def only_one(path: Path) -> Iterator[None]:
+    """Let one worker in at a time."""
+    with path.open("w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """A function that makes a directory once per session, whichever worker comes first."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+    def once(name: str, make: Callable[[Path], None]) -> Path:
+        path = base / name
+        with only_one(base / f"{name}.lock"):
+            if not (base / f"{name}.done").exists():
+                shutil.rmtree(path, ignore_errors=True)
+                make(path)
+                (base / f"{name}.done").touch()
+        return path
+
+    return once
+
+
+@pytest.fixture(scope="session")
+def interpreters() -> dict[str, str]:
+    """Python version → interpreter, for those that are installed here."""
+    uv = tool("uv")
+    found = {}
+    for version in SUPPORTED:
+        done = run(uv, "python", "find", "--no-project", "--no-python-downloads", version)
+        if done.returncode == 0:
+            found[version] = done.stdout.splitlines()[-1]
+    return found
+
+
+@pytest.fixture(scope="session")
+def main_python(interpreters: dict[str, str]) -> str:
+    """The Python of most executions: the oldest that the generated repository supports."""
+    if "3.11" not in interpreters:
+        missing("Python 3.11 is not installed. `uv python install 3.11` brings it.")
+    return "3.11"
+
+
+@pytest.fixture(scope="session")
+def rendered(shared: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+    """A generated repository with nothing installed. Do not change it: clone it."""
+
+    def make(path: Path) -> None:
+        new_repository(path)
+
+    return shared("rendered", make)
+
+
+@pytest.fixture(scope="session")
+def locked(shared: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+    """A generated repository with its committed lock file. Do not change it: clone it."""
+
+    def make(path: Path) -> None:
+        new_repository(path)
+        done = run(tool("uv"), "lock", cwd=path)
+        assert done.returncode == 0, done.stdout
+        git(path, "add", "uv.lock")
+        git(path, "commit", "--quiet", "--message", "Lock the dependencies")
+
+    return shared("locked", make)
+
+
+@pytest.fixture
+def checkout(locked: Path, tmp_path: Path) -> Path:
+    """A clone of the locked repository, to change as a test likes."""
+    git(locked, "clone", "--quiet", str(locked), str(tmp_path / "clone"))
+    return tmp_path / "clone"
+
+
+def audit_tool(repository: Path) -> str:
+    """Return the pinned tool that `security.yml` fetches, such as `zizmor@1.32.0`."""
+    text = (repository / ".github/workflows/security.yml").read_text(encoding="utf-8")
+    (name,) = re.findall(r"run: uvx (\S+)", text)
+    return str(name)
+
+
+@pytest.fixture(scope="session")
+def environments(
+    shared: Callable[[str, Callable[[Path], None]], Path], locked: Path, interpreters: dict[str, str], main_python: str
+) -> Path:
+    """Directory of relocatable environments by Python version, with everything imported once.
+
+    A first import compiles half of what is installed, which takes longer than any workflow. Whatever a workflow fetches
+    is then in the cache of uv, so that workflows run without a network.
+    """
+
+    def make(path: Path) -> None:
+        uv, source, environment = tool("uv"), path / "source", path / main_python
+        git(locked, "clone", "--quiet", str(locked), str(source))
+        settings = {"UV_PROJECT_ENVIRONMENT": str(environment), "UV_PYTHON": interpreters[main_python]}
+        settings["VIRTUAL_ENV"] = ""
+        for words in (
+            ["venv", "--quiet", "--relocatable", "--python", interpreters[main_python], str(environment)],
+            ["sync", "--quiet", "--locked"],
+            ["build", "--quiet", "--all-packages", "--out-dir", str(path / "dist")],
+            ["run", "--quiet", "python", "-m", "pytest", "-q", "--collect-only"],
+            ["tool", "run", "--quiet", audit_tool(source), "--version"],
+        ):
+            done = run(uv, *words, cwd=source, env=settings)
+            assert done.returncode == 0, f"uv {' '.join(words)} failed:\n{done.stdout}"
+
+    return shared("environments", make)
+
+
+@pytest.fixture(scope="session")
+def standins(shared: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+    """Directory with the stand-in actions, an index of them, and the stand-in programs."""
+
+    def make(path: Path) -> None:
+        actions = make_actions(path / "actions")
+        make_programs(path / "programs")
+        (path / "actions.json").write_text(json.dumps({pin: str(folder) for pin, folder in actions.items()}))
+
+    return shared("standins", make)
+
+
+@pytest.fixture
+def act(
+    tmp_path: Path, standins: Path, interpreters: dict[str, str], environments: Path, shared: Callable[..., Path]
+) -> Act:
+    """A function that executes a workflow (see `Act.__call__`)."""
+    actions = json.loads((standins / "actions.json").read_text(encoding="utf-8"))
+    folder = tmp_path / "act"
+    folder.mkdir()
+    cache = run(tool("uv"), "cache", "dir").stdout.strip()
+    offline = {"UV_OFFLINE": "1", "UV_CACHE_DIR": cache, "UV_PYTHON_DOWNLOADS": "never", "ZIZMOR_OFFLINE": "true"}
+    offline["MYPY_CACHE_DIR"] = str(shared("mypy-cache", Path.mkdir))
+    return Act(
+        folder=folder,
+        actions={pin: Path(path) for pin, path in actions.items()},
+        programs=standins / "programs",
+        interpreters=interpreters,
+        environments=environments,
+        environment=offline,
+    )

@@ -1,0 +1,194 @@
+"""`release.yml`, executed: what a tag publishes, where it is deployed, and what stops it."""
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+import yaml
+
+from workflows.act import Act, Run
+from workflows.tools import git
+
+IMAGE = "ghcr.io/acme/churn:0.1.0"
+HOST = {"DEPLOY_HOST": "deploy@app.example.com", "DEPLOY_KNOWN_HOSTS": "app.example.com ssh-ed25519 AAAA"}
+KEY = {"DEPLOY_SSH_KEY": "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----"}
+BUILD, PUBLISH, DEPLOY, NOT_DEPLOYED = "Build and attest", "Publish the GitHub release", "Deploy", "Not deployed"
+
+
+def tag(name: str, *, private: bool = False) -> dict[str, Any]:
+    """Return the payload of a pushed tag."""
+    repository = {"full_name": "Acme/Churn", "private": private, "default_branch": "main"}
+    return {"ref": f"refs/tags/{name}", "ref_type": "tag", "repository": repository}
+
+
+@pytest.fixture
+def tagged(checkout: Path) -> Path:
+    git(checkout, "tag", "v0.1.0")
+    return checkout
+
+
+@pytest.fixture
+def service(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a service on the host; the parameter is its version and whether it has a model."""
+    version, ready = getattr(request, "param", ("0.1.0", True))
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response({"/version": 200, "/ready": 200 if ready else 503}.get(self.path, 404))
+            self.end_headers()
+            self.wfile.write(json.dumps({"version": version}).encode())
+
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            """Keep the log of the test clean."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def lint_only(repository: Path) -> None:
+    """Leave the tests out of `poe check`: another execution runs them."""
+    tasks = repository / "ops/tasks/level1.toml"
+    text = tasks.read_text(encoding="utf-8")
+    assert 'sequence = ["lint", "test"]' in text
+    tasks.write_text(text.replace('sequence = ["lint", "test"]', 'sequence = ["lint"]'), encoding="utf-8")
+    git(repository, "commit", "--quiet", "--all", "--message", "Leave the tests out")
+
+
+def impatient(repository: Path) -> None:
+    """Make the check of the service give up at once."""
+    script = repository / "ops/src/churn_model_ops/release.py"
+    text = script.read_text(encoding="utf-8")
+    assert "default=60.0" in text
+    script.write_text(text.replace("default=60.0", "default=0.0"), encoding="utf-8")
+    git(repository, "commit", "--quiet", "--all", "--message", "Do not wait")
+
+
+def roll_back(act: Act, repository: Path, name: str = "v0.1.0", **options: Any) -> Run:
+    """Start the workflow by hand."""
+    return act(repository, "release.yml", "workflow_dispatch", {"inputs": {"tag": name}}, **options)
+
+
+def test_a_tag_is_built_attested_published_and_deployed(act: Act, tagged: Path, service: str) -> None:
+    variables = HOST | {"SERVICE_URL": service}
+    run = act(tagged, "release.yml", "push", tag("v0.1.0"), variables=variables, secrets=KEY)
+    assert run.jobs == dict.fromkeys([BUILD, PUBLISH, DEPLOY], "success"), run.output
+
+    (image,) = run.of("docker/build-push-action")
+    assert image["inputs"]["tags"] == IMAGE
+    assert image["inputs"]["sbom"] == image["inputs"]["push"] == "true"
+    assert image["inputs"]["provenance"] == "mode=max"
+    wheels, provenance, sbom = run.of("actions/attest")
+    assert wheels["inputs"]["subject-path"] == "dist/*.whl"
+    assert provenance["inputs"]["subject-name"] == sbom["inputs"]["subject-name"] == IMAGE.partition(":")[0]
+    assert sbom["inputs"]["sbom-path"] == "dist/sbom.cdx.json"
+
+    (release,) = run.of("gh release create")
+    name, *files = release["arguments"]
+    assert name == "v0.1.0"
+    assert [Path(file).suffix for file in files] == [".whl", ".whl", ".json"]
+    assert release["options"] == {"repo": "Acme/Churn", "verify-tag": "true", "generate-notes": "true"}
+
+    (pull,), (up,) = run.of("docker compose pull"), run.of("docker compose up")
+    assert run.calls.index(pull) < run.calls.index(up)
+    assert up["environment"] == {
+        "IMAGE": IMAGE,
+        "DOCKER_HOST": "ssh://deploy@app.example.com",
+        "MODEL_DIR": "/srv/churn-model/model",
+    }
+    assert {"wait", "detach", "no-build"} <= up["options"].keys()
+    assert f"Deployed {IMAGE}" in run.summary
+    assert f"{service} answers with version 0.1.0" in run.summary
+    assert KEY["DEPLOY_SSH_KEY"].splitlines()[1] not in json.dumps(run.calls)
+
+
+def test_without_a_host_the_release_says_that_it_is_not_deployed(act: Act, checkout: Path) -> None:
+    lint_only(checkout)
+    git(checkout, "tag", "v0.1.0")
+    run = act(checkout, "release.yml", "push", tag("v0.1.0", private=True))
+    assert run.jobs == dict.fromkeys([BUILD, PUBLISH, NOT_DEPLOYED], "success"), run.output
+    assert "Not deployed" in run.summary
+    assert not run.of("docker compose up")
+    # A private repository has no attestations on most plans; the rest of the release must not depend on them.
+    assert not run.of("actions/attest")
+    assert run.of("gh release create")
+
+
+@pytest.mark.parametrize("name", ["v0.2.0", "v0.1"])
+def test_a_tag_that_is_not_the_version_is_red(name: str, act: Act, checkout: Path) -> None:
+    git(checkout, "tag", name)
+    run = act(checkout, "release.yml", "push", tag(name), variables=HOST, secrets=KEY)
+    assert run.jobs == {BUILD: "failure"}, run.output
+    assert f"The tag {name} does not fit the version 0.1.0 in pyproject.toml." in run.output
+    assert {call.get("action") for call in run.calls} == {"actions/checkout"}
+
+
+def test_a_failing_test_releases_nothing(act: Act, checkout: Path) -> None:
+    git(checkout, "rm", "-r", "--quiet", "tests/model", "tests/integration", "tests/unit")
+    (checkout / "tests/unit").mkdir()
+    (checkout / "tests/unit/test_planted.py").write_text("def test_planted() -> None:\n    assert not True\n")
+    git(checkout, "add", "--all")
+    git(checkout, "commit", "--quiet", "--message", "Change")
+    git(checkout, "tag", "v0.1.0")
+    run = act(checkout, "release.yml", "push", tag("v0.1.0"), variables=HOST, secrets=KEY)
+    assert run.jobs == {BUILD: "failure"}, run.output
+    assert "FAILED tests/unit/test_planted.py::test_planted" in run.output
+    assert not run.of("docker/build-push-action")
+    assert not run.of("gh release create")
+
+
+def test_a_roll_back_deploys_the_image_of_an_earlier_tag(act: Act, tagged: Path, service: str) -> None:
+    (tagged / "compose.yaml").unlink()
+    git(tagged, "commit", "--quiet", "--all", "--message", "A broken later state")
+    variables = HOST | {"SERVICE_URL": service, "DEPLOY_MODEL_DIR": "/data/model"}
+    run = roll_back(act, tagged, variables=variables, secrets=KEY)
+    assert run.jobs == {DEPLOY: "success"}, run.output
+    (up,) = run.of("docker compose up")
+    assert up["environment"]["IMAGE"] == IMAGE
+    assert up["environment"]["MODEL_DIR"] == "/data/model"
+
+
+def test_a_roll_back_without_a_host_is_red(act: Act, tagged: Path) -> None:
+    run = roll_back(act, tagged)
+    assert run.jobs == {NOT_DEPLOYED: "failure"}, run.output
+    assert "set the variable DEPLOY_HOST first" in run.output
+
+
+def test_a_tag_that_does_not_exist_is_not_deployed(act: Act, tagged: Path) -> None:
+    run = roll_back(act, tagged, "v9.9.9", variables=HOST, secrets=KEY)
+    assert run.jobs == {DEPLOY: "failure"}, run.output
+    assert not run.of("docker compose up")
+
+
+@pytest.mark.parametrize(
+    ("service", "words"),
+    [(("0.0.9", True), "runs version 0.0.9, not 0.1.0"), (("0.1.0", False), "can't score")],
+    indirect=["service"],
+    ids=["another-version", "no-model"],
+)
+def test_a_service_that_does_not_serve_this_version_is_red(service: str, words: str, act: Act, checkout: Path) -> None:
+    impatient(checkout)
+    git(checkout, "tag", "v0.1.0")
+    run = roll_back(act, checkout, variables=HOST | {"SERVICE_URL": service}, secrets=KEY)
+    assert run.jobs == {DEPLOY: "failure"}, run.output
+    assert words in run.output
+
+
+def test_an_unknown_host_key_is_refused(act: Act, tagged: Path) -> None:
+    run = roll_back(
+        act, tagged, variables=HOST | {"DEPLOY_KNOWN_HOSTS": "other.example.com ssh-ed25519 AAAA"}, secrets=KEY
+    )
+    assert run.jobs == {DEPLOY: "failure"}, run.output
+    assert "Host key verification failed" in run.output
+
+
+def test_only_the_deployment_uses_the_production_environment(rendered: Path) -> None:
+    jobs = yaml.safe_load((rendered / ".github/workflows/release.yml").read_text(encoding="utf-8"))["jobs"]
+    assert {name for name, job in jobs.items() if "environment" in job} == {"deploy"}
+    assert jobs["deploy"]["environment"]["name"] == "production"
+    assert "vars.DEPLOY_HOST != ''" in jobs["deploy"]["if"]
