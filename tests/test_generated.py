@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,9 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from support import files_in, generate
-
-TASKS = ("classification", "regression")
+from support import TASKS, files_in, generate, make, run_in, uv
 
 # The requirements of the maturity model that hold from level 1 on.
 REQUIREMENTS = (
@@ -31,40 +28,10 @@ SYMPTOMS = (
 )  # fmt: skip
 
 
-def uv() -> str:
-    found = shutil.which("uv")
-    if found is None:
-        pytest.fail("uv is not on the PATH. `python3 dev.py test` brings it.")
-    return found
-
-
-def run_in(project: Path, *words: str, **environment: str) -> str:
-    """Run `uv …` in a repository and return its output; fail with it."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
-    done = subprocess.run(
-        [uv(), *words],
-        cwd=project,
-        env={**kept, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"uv {' '.join(words)} in {project}:\n{done.stdout[-8000:]}"
-    return done.stdout
-
-
 @pytest.fixture(scope="module", params=[pytest.param(task, marks=pytest.mark.xdist_group(task)) for task in TASKS])
 def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository as the command makes it, with its dependencies locked and the environment that its lock says."""
-    path = tmp_path_factory.mktemp(request.param) / "flight-delays"
-    words = [sys.executable, "-m", "mlops_scaffold", "new", str(path), "--defaults", "-d", f"task={request.param}"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "Note:" not in done.stdout, done.stdout
-    run_in(path, "sync", "--quiet", "--locked")
-    return path
+    return make(tmp_path_factory.mktemp(request.param) / "flight-delays", request.param)
 
 
 def status(project: Path) -> str:
