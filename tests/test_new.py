@@ -151,6 +151,20 @@ def test_a_hook_of_the_user_that_says_no_leaves_staged_files(run: Run, tmp_path:
     assert git(tmp_path / "churn", "status", "--porcelain") != ""
 
 
+def test_the_users_default_branch_and_template_are_honoured(run: Run, tmp_path: Path) -> None:
+    hooks = tmp_path / "template/hooks"
+    hooks.mkdir(parents=True)
+    (hooks / "commit-msg").write_text("#!/bin/sh\necho by the template >> $1\n")
+    (hooks / "commit-msg").chmod(0o755)
+    settings = {"init.defaultBranch": "trunk", "init.templateDir": str(tmp_path / "template")}
+    environment = {"GIT_CONFIG_COUNT": "2"}
+    for n, (key, value) in enumerate(settings.items()):
+        environment |= {f"GIT_CONFIG_KEY_{n}": key, f"GIT_CONFIG_VALUE_{n}": value}
+    assert run("new", "churn", *QUICK, env={**os.environ, **environment}).returncode == 0
+    assert git(tmp_path / "churn", "branch", "--show-current") == "trunk"
+    assert git(tmp_path / "churn", "log", "--format=%B").endswith("by the template")
+
+
 def test_run_from_a_git_hook_it_does_not_touch_the_callers_repository(run: Run, tmp_path: Path) -> None:
     (tmp_path / "outer").mkdir()
     git(tmp_path / "outer", "init", "-q")

@@ -46,17 +46,18 @@ def is_unborn(path: Path) -> bool:
 
 
 def init(path: Path) -> None:
-    """Make a repository with the branch `main`, or the branch that the user configured, and no sample hooks."""
-    configured = _start(["config", "init.defaultBranch"], path).stdout.strip()
-    _run(["init", "--quiet", "--template=", f"--initial-branch={configured or 'main'}"], path)
+    """Make a repository with the user's default branch (else `main`) and the user's template (else no sample hooks)."""
+    configured = _settings(r"^init\.(defaultbranch|templatedir)$", path)
+    branch = configured.get("init.defaultbranch", "main")
+    template = [] if "init.templatedir" in configured else ["--template="]
+    _run(["init", "--quiet", *template, f"--initial-branch={branch}"], path)
 
 
 def configured_user(path: Path) -> dict[str, str]:
     """`user.name` and `user.email` as configured for a directory; what is not configured is absent."""
     if shutil.which("git") is None:
         return {}
-    lines = _start(["config", "--get-regexp", r"^user\.(name|email)$"], path).stdout.splitlines()
-    return dict(line.split(" ", 1) for line in lines if " " in line)
+    return _settings(r"^user\.(name|email)$", path)
 
 
 def has_identity(path: Path) -> bool:
@@ -94,6 +95,12 @@ def _run(words: list[str], path: Path | None = None) -> str:
         reason = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or ["it gave no reason"]
         raise GitError(f"`git {_verb(words)}` failed: {reason[0]}. Mend that, then run this again.")
     return done.stdout
+
+
+def _settings(pattern: str, path: Path) -> dict[str, str]:
+    """The settings whose lower-case name matches, the most specific place winning."""
+    lines = _start(["config", "--get-regexp", pattern], path).stdout.splitlines()
+    return dict(line.split(" ", 1) for line in lines if " " in line)
 
 
 def _verb(words: list[str]) -> str:

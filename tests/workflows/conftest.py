@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -95,13 +94,6 @@ def checkout(locked: Path, tmp_path: Path) -> Path:
     return tmp_path / "clone"
 
 
-def audit_tool(repository: Path) -> str:
-    """Return the pinned tool that `security.yml` fetches, such as `zizmor@1.32.0`."""
-    text = (repository / ".github/workflows/security.yml").read_text(encoding="utf-8")
-    (name,) = re.findall(r"run: uvx (\S+)", text)
-    return str(name)
-
-
 @pytest.fixture(scope="session")
 def environments(
     shared: Callable[[str, Callable[[Path], None]], Path], locked: Path, interpreters: dict[str, str], main_python: str
@@ -122,7 +114,6 @@ def environments(
             ["sync", "--quiet", "--locked"],
             ["build", "--quiet", "--all-packages", "--out-dir", str(path / "dist")],
             ["run", "--quiet", "python", "-m", "pytest", "-q", "--collect-only"],
-            ["tool", "run", "--quiet", audit_tool(source), "--version"],
         ):
             done = run(uv, *words, cwd=source, env=settings)
             assert done.returncode == 0, f"uv {' '.join(words)} failed:\n{done.stdout}"
