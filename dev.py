@@ -69,7 +69,7 @@ def test(arguments: list[str]) -> None:
     if not arguments:
         for words in (["ruff", "check"], ["ruff", "format", "--check"], ["mypy"], ["lint-imports", "--no-logo"]):
             run([uv, "run", "--no-sync", *words], env=env, show=f"uv run {' '.join(words)}")
-    words = ["pytest", *(arguments or ["-n", "2", "--dist", "loadgroup"])]
+    words = ["pytest", *(arguments or ["-n", "2", "--dist", "loadfile"])]
     run([uv, "run", "--no-sync", *words], env=env, show=f"uv run {' '.join(words)}")
 
 

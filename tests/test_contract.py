@@ -14,7 +14,7 @@ LOOP = Path(__file__).parent / "contract/loop.py"
 TOOLS = ("mlflow-skinny>=3.13,<=3.15", "sqlalchemy", "alembic", "scipy")
 
 
-@pytest.fixture(scope="module", params=[pytest.param(task, marks=pytest.mark.xdist_group(task)) for task in TASKS])
+@pytest.fixture(scope="module", params=TASKS)
 def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make(tmp_path_factory.mktemp(f"{request.param}-contract") / "flight-delays", request.param)
 
@@ -36,8 +36,6 @@ def test_the_loop_of_levels_2_to_4_runs_on_the_contract_alone(project: Path) -> 
     assert report["trace"]["rows"] >= 50_000
     assert report["march"]["drifted"] == []
     assert report["july"]["drifted"] == ["dest"]
-    metric, worse = report["gate"]["metric"], -1 if report["gate"]["metric"] == "roc_auc" else 1
-    assert worse * (report["july"]["live"][metric] - report["after"]["live"][metric]) > 0, "retraining helped in July"
     status = try_in(project, "run", "git", "status", "--porcelain")
     assert status.stdout == "", "the team's files, the wiring and the lock are as they were"
 

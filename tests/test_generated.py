@@ -28,7 +28,7 @@ SYMPTOMS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=[pytest.param(task, marks=pytest.mark.xdist_group(task)) for task in TASKS])
+@pytest.fixture(scope="module", params=TASKS)
 def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository as the command makes it, with its dependencies locked and the environment that its lock says."""
     return make(tmp_path_factory.mktemp(request.param) / "flight-delays", request.param)

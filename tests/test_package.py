@@ -5,8 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support import files_in
-from test_generated import uv
+from support import files_in, uv
 
 ROOT = Path(__file__).parents[1]
 

@@ -26,7 +26,7 @@ class Data(Protocol):
 
     @property
     def KEY(self) -> str:  # noqa: N802
-        """The column that names each row once."""
+        """The column that names each row once; compared as text."""
 
     @property
     def TIME(self) -> str | None:  # noqa: N802
@@ -34,13 +34,16 @@ class Data(Protocol):
 
     @property
     def GROUP(self) -> str | None:  # noqa: N802
-        """The column whose rows belong together, if there is one; a split keeps them on one side."""
+        """The column whose rows belong together (a customer's, say), if there is one; a split keeps them on one side."""
 
     def load(self, paths: Sequence[Path]) -> pd.DataFrame:
         """Read Parquet files of collected rows."""
 
     def validate(self, df: pd.DataFrame, *, labelled: bool) -> pd.DataFrame:
-        """Return the rows with converted types, or raise."""
+        """Return the same rows in the same order with the same index and converted types, or raise.
+
+        With `labelled`, the columns `KEY`, `TARGET`, `TIME` and `GROUP` are kept.
+        """
 
 
 class Model(Protocol):
@@ -50,10 +53,13 @@ class Model(Protocol):
         """Fit a model on validated, labelled rows."""
 
     def evaluate(self, model: Any, df: pd.DataFrame) -> dict[str, float]:
-        """Return the metrics on validated, labelled rows."""
+        """Return the metrics on validated, labelled rows, which may be a slice; NaN where a metric is undefined there."""
 
     def predict(self, model: Any, rows: pd.DataFrame) -> pd.DataFrame:
-        """Return `prediction`, and `score` for classification, of each row from that row alone."""
+        """Return `prediction`, and for classification `score`, of each row from that row alone.
+
+        `score` is the probability that `TARGET` is 1. Several threads may call this at once.
+        """
 
     def save_model(self, model: Any, dir: Path) -> None:
         """Write `model.skops` to an existing folder."""
@@ -66,7 +72,10 @@ class Scoring(Protocol):
     """What `score.py` offers: a pure function, and Azure ML's two entry points over it."""
 
     def score(self, model: Any, payload: dict[str, Any]) -> dict[str, Any]:
-        """Answer `{"instances": [...]}` with `{"predictions": [...]}`, or raise."""
+        """Answer `{"instances": [...]}` with `{"predictions": [...]}` in the same order, or raise.
+
+        Several threads may call this at once, with different models.
+        """
 
     def init(self) -> None:
         """Load the model of this process."""
