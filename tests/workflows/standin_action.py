@@ -19,9 +19,10 @@ Inputs = dict[str, str]
 def checkout(inputs: Inputs) -> None:
     """Put the committed files into the empty workspace."""
     source, ref = os.environ["STANDIN_REPOSITORY"], inputs.get("ref") or "HEAD"
+    whole = ["+refs/heads/*:refs/remotes/origin/*"] if inputs.get("fetch-depth") == "0" else []
     for words in (
         ["init", "-q"],
-        ["fetch", "-q", "--depth=1", f"file://{source}", ref],
+        ["fetch", "-q", *([] if whole else ["--depth=1"]), f"file://{source}", ref, *whole],
         ["checkout", "-q", "FETCH_HEAD"],
     ):
         done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)

@@ -128,6 +128,16 @@ def test_a_tag_that_is_not_the_version_is_red(name: str, act: Act, checkout: Pat
     assert {call.get("action") for call in run.calls} == {"actions/checkout"}
 
 
+def test_a_tag_beside_the_main_branch_is_red(act: Act, checkout: Path) -> None:
+    git(checkout, "switch", "--quiet", "--create", "side")
+    git(checkout, "commit", "--quiet", "--allow-empty", "--message", "Not reviewed")
+    git(checkout, "tag", "v0.1.0")
+    run = act(checkout, "release.yml", "push", tag("v0.1.0"), variables=HOST, secrets=KEY)
+    assert run.jobs == {BUILD: "failure"}, run.output
+    assert "The tagged commit is not on main." in run.output
+    assert {call.get("action") for call in run.calls} == {"actions/checkout"}
+
+
 def test_a_failing_test_releases_nothing(act: Act, checkout: Path) -> None:
     git(checkout, "rm", "-r", "--quiet", "tests/model", "tests/integration", "tests/unit")
     (checkout / "tests/unit").mkdir()
