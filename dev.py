@@ -6,6 +6,8 @@
 Both are thin over uv. Where uv is missing it is put into `.tools/`, never into your Python.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import shutil
@@ -40,7 +42,10 @@ def uv_program() -> str:
         print(f"uv was not found; installing it into {TOOLS.relative_to(ROOT)}/", flush=True)
         install = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(TOOLS / "uv"), UV]
         if subprocess.run(install, check=False).returncode != 0:
-            sys.exit("uv can't be installed with pip. Install it (https://docs.astral.sh/uv/), then run this again.")
+            sys.exit(
+                "uv can't be installed, because this Python has no working pip. Add pip (on Debian and Ubuntu: "
+                "apt install python3-pip) or install uv (https://docs.astral.sh/uv/), then run this again."
+            )
         program = shutil.which("uv", path=str(scripts))
     return program or sys.exit(f"uv is not in {scripts} after its installation. Remove {TOOLS}, then run this again.")
 
@@ -59,7 +64,7 @@ def run(words: list[str], *, cwd: Path = ROOT, env: dict[str, str], show: str | 
 
 
 def test(arguments: list[str]) -> None:
-    """Lint, types, import contract and tests; arguments go to pytest (then nothing else runs)."""
+    """Lint, types, import contract and tests; arguments go to pytest, and then only it runs."""
     uv = uv_program()
     env = environment(uv)
     sync = "uv sync --quiet --group validators"

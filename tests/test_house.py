@@ -102,6 +102,27 @@ def test_on_a_terminal_a_person_is_asked_and_the_answers_count(tmp_path: Path) -
         assert line in state
 
 
+def test_ctrl_d_at_an_empty_prompt_ends_like_ctrl_c(tmp_path: Path) -> None:
+    words = ["-m", "mlops_scaffold", "new", "x", "--level", "1"]
+    child = pexpect.spawn(sys.executable, words, cwd=str(tmp_path), timeout=30)
+    child.expect("What is the project called")
+    child.send("\x15\x04")
+    child.expect("Stopped. Nothing half-made was left behind.")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_with_its_output_in_a_file_nothing_is_asked(tmp_path: Path) -> None:
+    script = f"{sys.executable} -m mlops_scaffold new x --no-lock > out.txt"
+    child = pexpect.spawn("sh", ["-c", script], cwd=str(tmp_path), timeout=30)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    assert "X is ready" in (tmp_path / "out.txt").read_text()
+
+
 def test_ctrl_c_at_a_prompt_ends_with_130_and_leaves_nothing(tmp_path: Path) -> None:
     child = pexpect.spawn(sys.executable, ["-m", "mlops_scaffold", "new", "x"], cwd=str(tmp_path), timeout=30)
     child.expect("At which level")

@@ -1,5 +1,6 @@
 """`new` as a user meets it: what is written, what is refused, and that nothing half-made stays behind."""
 
+import contextlib
 import os
 import random
 import resource
@@ -147,7 +148,7 @@ def test_a_hook_of_the_user_that_says_no_leaves_staged_files(run: Run, tmp_path:
     environment = {**os.environ, "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.hooksPath"}
     done = run("new", "churn", *QUICK, env={**environment, "GIT_CONFIG_VALUE_0": str(hooks)})
     assert done.returncode == 0
-    assert "The files are staged and not committed. `git commit` failed: no way." in done.stdout
+    assert "The files are staged and not committed, because `git commit` failed: no way." in done.stdout
     assert git(tmp_path / "churn", "status", "--porcelain") != ""
 
 
@@ -285,6 +286,133 @@ def test_without_uv_or_network_one_line_says_so_and_the_rest_is_done(run: Run, t
         assert git(place / "churn", "rev-list", "--count", "HEAD") == "1"
 
 
+def test_a_relative_destination_is_locked_by_the_real_uv(run: Run, tmp_path: Path) -> None:
+    done = run("new", "work/churn", "--defaults", env={**os.environ, "UV_FROZEN": "1", "VIRTUAL_ENV": "/nowhere"})
+    assert done.returncode == 0
+    assert "Note:" not in done.stdout
+    assert git(tmp_path / "work/churn", "ls-files", "uv.lock") == "uv.lock"
+
+
+def slow(folder: Path) -> dict[str, str]:
+    """An environment in which locking takes a while, so that others can come between."""
+    path = programs(folder, uv="touch ../started; sleep 1")
+    return {**os.environ, "PATH": f"{path}:{os.environ['PATH']}"}
+
+
+def start(work: Path, target: str, environment: dict[str, str]) -> subprocess.Popen[str]:
+    words = [sys.executable, "-m", "mlops_scaffold", "new", target, "--defaults"]
+    return subprocess.Popen(
+        words,
+        cwd=work,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        restore_signals=True,
+    )
+
+
+def wait_for(path: Path) -> None:
+    for _ in range(200):
+        if path.exists():
+            return
+        time.sleep(0.05)
+    pytest.fail(f"{path} did not appear")
+
+
+@pytest.mark.parametrize("target", ["churn", "."])
+def test_what_somebody_else_writes_meanwhile_is_left_alone(target: str, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    process = start(work, target, slow(tmp_path / "bin"))
+    wait_for(work / "started" if target == "churn" else tmp_path / "work/started")
+    (work / "started").unlink()
+    place = work / target
+    (place / "docs").mkdir(parents=True)
+    for name in ("README.md", "docs/mine.md"):
+        (place / name).write_text("mine")
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert "was filled by somebody else meanwhile" in stderr
+    assert {path: file.content for path, file in read_tree(place).items()} == {
+        "README.md": b"mine",
+        "docs/mine.md": b"mine",
+    }
+
+
+def test_of_two_at_once_one_wins_and_is_whole(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    environment = slow(tmp_path / "bin")
+    both = [start(work, "churn", environment) for _ in range(2)]
+    codes = sorted(process.wait(30) for process in both)
+    for process in both:
+        process.communicate()
+    assert codes == [0, 3]
+    assert git(work / "churn", "status", "--porcelain") == ""
+    assert not list(work.glob(".new-*"))
+
+
+@pytest.mark.parametrize("pause", [0.001, 0.003, 0.01])
+def test_a_second_ctrl_c_does_not_stop_the_clearing_up(pause: float, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    process = start(work, "churn", slow(tmp_path / "bin"))
+    wait_for(work / "started")
+    (work / "started").unlink()
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3 + pause)  # Python gives a child a quarter of a second to end by itself
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert list(work.iterdir()) == []
+
+
+def test_a_closed_terminal_leaves_nothing_behind(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    process = start(work, "churn", slow(tmp_path / "bin"))
+    wait_for(work / "started")
+    (work / "started").unlink()
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGHUP
+    assert list(work.iterdir()) == []
+
+
+def test_a_global_ignore_file_does_not_thin_out_the_first_commit(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "ignored").write_text("*.toml\n")
+    settings = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.excludesFile"}
+    done = run("new", "churn", *QUICK, env={**os.environ, **settings, "GIT_CONFIG_VALUE_0": str(tmp_path / "ignored")})
+    assert done.returncode == 0
+    assert "pyproject.toml" in git(tmp_path / "churn", "ls-files").splitlines()
+
+
+def test_the_directory_has_the_rights_that_the_user_gives_new_directories(run: Run, tmp_path: Path) -> None:
+    assert run("new", "churn", *QUICK, umask=0o027).returncode == 0
+    assert (tmp_path / "churn").stat().st_mode & 0o777 == 0o750
+    assert not list((tmp_path / "churn/.git/hooks").glob("*.sample")) if (tmp_path / "churn/.git/hooks").exists() else 1
+
+
+def test_the_last_lines_can_be_pasted_into_a_shell(run: Run, tmp_path: Path) -> None:
+    for name in ("my dir/x y", "-x", "~"):
+        done = run("new", *QUICK, "--", name)
+        assert done.returncode == 0
+        (line,) = [line for line in done.stdout.splitlines() if line.startswith("  cd ")]
+        where = subprocess.run(f"{line} && pwd", shell=True, cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert Path(where.stdout.strip()) == tmp_path / name
+    (tmp_path / "here").mkdir()
+    assert "  cd" not in run("new", ".", *QUICK, cwd=tmp_path / "here").stdout
+
+
+def test_the_level_option_wins_over_data_and_file(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_text("level: 2\nanswers: {task: regression}\n")
+    assert "Level 2 is not in this version yet" in run("new", "x", *QUICK, "--answers-file", "a.yml").stderr
+    words = ("--answers-file", "a.yml", "-d", "level=3", "--level", "1")
+    assert run("new", "x", *QUICK, *words).returncode == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("place", ["fresh", "dot with .git"])
 def test_ctrl_c_at_any_time_leaves_nothing_half_made(number: signal.Signals, place: str, tmp_path: Path) -> None:
@@ -327,6 +455,9 @@ def test_ctrl_c_at_any_time_leaves_nothing_half_made(number: signal.Signals, pla
         (["new", "x", "-d", "task"], "-d task is not KEY=VALUE."),
         (["new", "x", "-d", "package_name=class"], "is taken by Python"),
         (["new", "x", "-d", "template_version=9"], "can't be set"),
+        (["new", ""], "The destination is empty or can't be printed."),
+        (["new", "a\nb"], "The destination is empty or can't be printed."),
+        (["new", "x", "--answers-file", "date.yml"], "date.yml is not YAML."),
         (["new", "x", "--level", "2"], "Level 2 is not in this version yet"),
         (["new", "x", "--level", "two"], "'--level'"),
         (["new", "x", "--answers-file", "missing.yml"], "missing.yml can't be read: no such file or directory."),
@@ -340,6 +471,7 @@ def test_ctrl_c_at_any_time_leaves_nothing_half_made(number: signal.Signals, pla
 def test_wrong_usage_is_one_sentence_and_code_2(words: list[str], sentence: str, run: Run, tmp_path: Path) -> None:
     (tmp_path / "list.yml").write_text("- 1\n")
     (tmp_path / "bad.yml").write_text("a: [\n")
+    (tmp_path / "date.yml").write_text("a: 2026-13-45\n")
     done = run(*words)
     assert done.returncode == 2
     assert sentence in done.stderr
@@ -356,6 +488,43 @@ def test_a_bug_of_ours_says_so_with_code_70() -> None:
     assert process.returncode == 70
     assert "a bug of mlops-scaffold" in process.stderr
     assert "Traceback" in process.stderr
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "gone"])
+def test_a_place_that_the_system_does_not_take_is_refused(name: str, tmp_path: Path) -> None:
+    """Too long a name; a working directory that was removed."""
+    work = tmp_path / "work"
+    work.mkdir()
+    script = f"cd {work}; rmdir {work}; " if name == "gone" else f"cd {work}; "
+    command = f"{script} exec {sys.executable} -m mlops_scaffold new {name} --defaults --no-lock"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "can't be written" in done.stderr
+
+
+def test_a_git_that_can_not_be_started_is_refused(run: Run, tmp_path: Path) -> None:
+    path = programs(tmp_path / "bin", git="")
+    (path / "git").write_bytes(b"\x7fELF nonsense")
+    done = run("new", "churn", *QUICK, env={**os.environ, "PATH": str(path)})
+    assert done.returncode == 3
+    assert "Git can't be started" in done.stderr
+    assert not (tmp_path / "churn").exists()
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["new", "churn", *QUICK]])
+def test_output_that_can_not_be_written_is_a_sentence(words: list[str], run: Run, tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = run(*words, capture_output=False, stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 3
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_terminal_without_the_characters_is_no_reason_to_fail(run: Run) -> None:
+    done = run("new", "Größe日本", *QUICK, env={**os.environ, "PYTHONIOENCODING": "latin-1"}, encoding="latin-1")
+    assert done.returncode == 0
+    assert "Größe?? is ready" in done.stdout
 
 
 def test_support_generates_what_the_command_writes(run: Run, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from pytest_copie.plugin import Copie
 from support import answers_for, files_in, generate
 
@@ -90,9 +91,10 @@ def test_an_undefined_variable_is_our_bug_and_names_the_template() -> None:
 
 
 def test_a_path_that_leaves_the_project_is_refused() -> None:
-    templates = small() | {"level1/project/{= '..' =}/x": File(content=b"")}
-    with pytest.raises(TemplateError, match="outside the project"):
-        render(templates, answers_for(templates))
+    for part in ("{= '..' =}", r"{= 'a\\b' =}", "{= ['a', 'b'] | join('\\x2f') =}"):
+        templates = small() | {f"level1/project/{part}/x": File(content=b"")}
+        with pytest.raises(TemplateError, match="outside the project"):
+            render(templates, answers_for(templates))
 
 
 def test_two_templates_of_one_layer_must_not_write_the_same_file() -> None:
@@ -116,6 +118,26 @@ def test_copier_renders_the_export_of_a_small_template_to_the_same_files(
     assert result.exit_code == 0
     assert result.project_dir is not None
     assert files_in(result.project_dir) == render(templates, answers_for(templates, level=level, task=task))
+
+
+def test_a_constant_of_the_export_is_not_taken_for_a_template(tmp_path: Path, copie: Copie, templates: Tree) -> None:
+    given = {"level": 1, "description": "use {# x #} {= y =} {% if %} here", "project_name": "50 % {% if %}"}
+    given |= {"package_name": "braces", "task": "regression", "author_name": "{{ ada }}"}
+    (tmp_path / "export").mkdir()
+    write_tree(export(templates, {**given, "template_version": __version__}), tmp_path / "export")
+    result = copie.copy({}, template_dir=tmp_path / "export")
+    assert result.exception is None
+    assert result.project_dir is not None
+    assert files_in(result.project_dir) == files_in(generate(tmp_path / "ours", **given))
+
+
+def test_the_level_and_the_options_are_constants_of_the_export_and_the_task_is_not(templates: Tree) -> None:
+    questions = yaml.safe_load(export(templates, {"template_version": __version__})["copier.yml"].content)
+    hidden = {
+        name for name, question in questions.items() if not name.startswith("_") and question.get("when") is False
+    }
+    assert {"level", "ci", "platform", "template_version"} <= hidden
+    assert {"task", "project_name", "license"}.isdisjoint(hidden)
 
 
 ANSWERS = [

@@ -9,7 +9,7 @@ import yaml
 
 from mlops_scaffold import __version__, git
 from mlops_scaffold.errors import AnswerError, UsageError
-from mlops_scaffold.questions import load_yaml
+from mlops_scaffold.questions import TEMPLATE_VERSION, load_yaml
 
 
 def from_command_line(*, level: int | None, data: Sequence[str], answers_file: Path | None) -> dict[str, Any]:
@@ -29,12 +29,12 @@ def from_command_line(*, level: int | None, data: Sequence[str], answers_file: P
         key, equals, value = text.partition("=")
         if not equals or not key:
             raise UsageError(f"-d {text} is not KEY=VALUE. Write for instance -d task=regression.")
-        given[key.strip()] = value
+        given[key.strip()] = value.strip()
     if level is not None:
         given["level"] = level
-    if "template_version" in given:
-        raise AnswerError("template_version is the version of mlops-scaffold itself and can't be set. Leave it out.")
-    return {**given, "template_version": __version__}
+    if TEMPLATE_VERSION in given:
+        raise AnswerError(f"{TEMPLATE_VERSION} is the version of mlops-scaffold itself and can't be set. Leave it out.")
+    return {**given, TEMPLATE_VERSION: __version__}
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def _from_file(path: Path) -> dict[str, Any]:
         content = load_yaml(path.read_bytes())
     except OSError as error:
         raise UsageError(f"The answers file {path} can't be read: {(error.strerror or str(error)).lower()}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise UsageError(f"The answers file {path} is not YAML. Write one `key: value` per line.") from error
     if not isinstance(content, dict):
         raise UsageError(f"The answers file {path} is not a mapping. Write one `key: value` per line.")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from copier import run_copy
-from copier.errors import CopierAnswersInterrupt
+from copier import Settings, run_copy
+from copier.errors import CopierAnswersInterrupt, InteractiveSessionError
 
 from mlops_scaffold.questions import QUESTIONS, Answers, asked, choices
 
@@ -26,7 +26,7 @@ def ask(config: dict[str, Any], given: Answers, defaults: Answers) -> dict[str, 
         The given answers and those of the person.
 
     Raises:
-        KeyboardInterrupt: The person pressed Ctrl-C.
+        KeyboardInterrupt: The person pressed Ctrl-C or Ctrl-D.
     """
     settled = dict(given)
     for name, question in asked(config).items():
@@ -47,8 +47,9 @@ def ask(config: dict[str, Any], given: Answers, defaults: Answers) -> dict[str, 
                 user_defaults=dict(defaults),
                 pretend=True,
                 quiet=True,
+                settings=Settings(),  # a person's settings for Copier are not ours to read
             )
-        except CopierAnswersInterrupt as interrupt:
+        except (CopierAnswersInterrupt, InteractiveSessionError) as interrupt:
             raise KeyboardInterrupt from interrupt
     answered: dict[str, Any] = dict(worker.answers.user)
     return {**settled, **{name: answered[name] for name in asked(config) if name in answered}}

@@ -1,5 +1,7 @@
 """The command line: parse, call, print. What a command needs is imported when it runs, so that `--help` stays quick."""
 
+import io
+import os
 import signal
 import sys
 from pathlib import Path
@@ -8,11 +10,11 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from mlops_scaffold import __version__
-from mlops_scaffold.errors import ScaffoldError
+from mlops_scaffold.errors import ScaffoldError, UsageError
 
 INTERRUPTED = 130
 
-EPILOG = "Exit codes: 0 done · 1 done, but something needs you · 2 wrong usage · 3 refused · 70 our bug · 130 Ctrl-C"
+EPILOG = "Exit codes: 0 done · 2 wrong usage · 3 refused · 70 our bug · 130 Ctrl-C"
 
 app = typer.Typer(
     name="mlops-scaffold",
@@ -25,7 +27,7 @@ app = typer.Typer(
 )
 
 LevelOption = Annotated[
-    int | None, typer.Option("--level", metavar="N", help="Level of MLOps maturity to start at (1 to 4).")
+    int | None, typer.Option("--level", metavar="N", help="Level of MLOps maturity; this version has level 1.")
 ]
 DataOption = Annotated[
     list[str] | None, typer.Option("--data", "-d", metavar="KEY=VALUE", help="Answer a question. Repeatable.")
@@ -61,7 +63,7 @@ def root(
 
 @app.command()
 def new(
-    destination: Annotated[Path, typer.Argument(metavar="DEST", help="A new or empty directory, or `.`.")],
+    dest: Annotated[str, typer.Argument(metavar="DEST", help="A new or empty directory, or `.`.")],
     level: LevelOption = None,
     data: DataOption = None,
     answers_file: AnswersFileOption = None,
@@ -83,6 +85,7 @@ def new(
     from mlops_scaffold.render import render
     from mlops_scaffold.templates import built_in
 
+    destination = _destination(dest)
     check_destination(destination)
     templates = built_in()
     config = read_questions(templates)
@@ -101,7 +104,7 @@ def new(
 
 @app.command()
 def template(
-    destination: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty directory.")],
+    dest: Annotated[str, typer.Argument(metavar="DIR", help="A new or empty directory.")],
     level: LevelOption = None,
     data: DataOption = None,
 ) -> None:
@@ -114,6 +117,7 @@ def template(
     from mlops_scaffold.template import export
     from mlops_scaffold.templates import built_in
 
+    destination = _destination(dest)
     check_destination(destination)
     given = from_command_line(level=level, data=data or [], answers_file=None)
     tree = export(built_in(), given)
@@ -121,19 +125,36 @@ def template(
     typer.echo(f"A Copier template is in {destination}. Make a project with `copier copy {destination} PROJECT`.")
 
 
+def _destination(text: str) -> Path:
+    if not text.strip() or not text.isprintable():
+        raise UsageError("The destination is empty or can't be printed. Name a directory, or `.` for this one.")
+    return Path(text)
+
+
 def main() -> NoReturn:
     """Run the command line and exit with its code. The only place that turns an error into text."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that can't show a character shows another one instead of ending the command.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         code = app(standalone_mode=False) or 0
         if code == INTERRUPTED:
             _stop("Stopped. Nothing half-made was left behind.", code)
+        sys.stdout.flush()
         sys.exit(code)
     except ScaffoldError as error:
         _stop(str(error), error.exit_code)
     except typer.exceptions.TyperException as error:
         command = getattr(getattr(error, "ctx", None), "command_path", app.info.name)
         _stop(f"{error.format_message().rstrip('.')}. `{command} --help` shows what is possible.", 2)
+    except OSError as error:
+        # Whatever is left in the buffer can't be written either when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _stop(f"The machine refused: {error}. Mend that, then run this again.", 3)
     except Exception as error:  # noqa: BLE001 - the last place that can say how to report a bug
         import traceback
 
@@ -141,9 +162,9 @@ def main() -> NoReturn:
         _stop(f"{error!r}: a bug of mlops-scaffold {__version__}. Please report it with the lines above.", 70)
 
 
-def _terminate(*_: Any) -> NoReturn:
+def _terminate(number: int, _: Any) -> NoReturn:
     # As an exception, so that what was half-made is taken back.
-    sys.exit(128 + signal.SIGTERM)
+    sys.exit(128 + number)
 
 
 def _stop(message: str, code: int) -> NoReturn:

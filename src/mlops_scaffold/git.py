@@ -68,8 +68,8 @@ def has_identity(path: Path) -> bool:
 
 
 def add_all(path: Path) -> None:
-    """Stage everything that is not ignored."""
-    _run(["add", "--all"], path)
+    """Stage every file, also those that a global ignore file of the user names."""
+    _run(["add", "--all", "--force"], path)
 
 
 def empty_index(path: Path) -> None:
@@ -80,21 +80,29 @@ def empty_index(path: Path) -> None:
     _run(["read-tree", "--empty"], path)
 
 
-def commit(message: str, path: Path) -> None:
+def commit(message: str, path: Path) -> str | None:
     """Commit what is staged, as the user, with the user's own hooks and signing.
 
-    Raises:
-        GitError: Nobody is configured as the user (nobody is guessed), or a hook or the signing program said no.
+    Returns:
+        None, or why there is no commit: nobody is configured as the user (nobody is guessed), a hook or the signing
+        program said no.
     """
-    _run(["-c", "user.useConfigOnly=true", "commit", "--quiet", "--message", message], path)
+    done = _start(["-c", "user.useConfigOnly=true", "commit", "--quiet", "--message", message], path)
+    return None if done.returncode == 0 else _reason(done)
 
 
 def _run(words: list[str], path: Path | None = None) -> str:
     done = _start(words, path)
     if done.returncode != 0:
-        reason = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or ["it gave no reason"]
-        raise GitError(f"`git {_verb(words)}` failed: {reason[0]}. Mend that, then run this again.")
+        raise GitError(f"`git {words[0]}` failed: {_reason(done)}. Mend that, then run this again.")
     return done.stdout
+
+
+def _reason(done: subprocess.CompletedProcess[str]) -> str:
+    """The line of git's report that a reader needs: an error, else the last that is not an indented hint."""
+    lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip() and not line[0].isspace()]
+    errors = [line for line in lines if line.startswith("error:")]
+    return (errors or lines or ["it gave no reason"])[-1].rstrip(".")
 
 
 def _settings(pattern: str, path: Path) -> dict[str, str]:
@@ -103,24 +111,23 @@ def _settings(pattern: str, path: Path) -> dict[str, str]:
     return dict(line.split(" ", 1) for line in lines if " " in line)
 
 
-def _verb(words: list[str]) -> str:
-    return words[2] if words[0] == "-c" else words[0]
-
-
 def _start(words: list[str], path: Path | None) -> subprocess.CompletedProcess[str]:
     # A caller's GIT_DIR or GIT_INDEX_FILE (we may run inside a hook) would point git at another repository.
     kept = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_", "GIT_SSH", "GIT_EXEC_PATH", "GIT_TRACE", "GIT_TEMPLATE_DIR")
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name.startswith(kept)
     }
-    return subprocess.run(
-        ["git", *words],
-        cwd=path,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
+    try:
+        return subprocess.run(
+            ["git", *words],
+            cwd=path,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+    except OSError as error:
+        raise GitError(f"Git can't be started: {error.strerror}. Install it again, then run this again.") from error

@@ -22,7 +22,7 @@ def lock(project: Path) -> str | None:
     """Write `uv.lock` for a project.
 
     Args:
-        project: The directory of its `pyproject.toml`.
+        project: The directory of its `pyproject.toml`, absolute.
 
     Returns:
         None when it is locked, else one sentence that says why not and what to do.
@@ -30,11 +30,12 @@ def lock(project: Path) -> str | None:
     later = "Run `uv lock` in it when that is mended."
     if (uv := uv_program()) is None:
         return "The dependencies are not locked: uv was not found. Install it (`pip install uv`), then run `uv lock`."
-    # An active environment of the caller has nothing to do with the new project; uv would warn about it.
-    environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "UV_PROJECT")}
+    # What the caller has set for its own project has nothing to do with the new one.
+    others = ("VIRTUAL_ENV", "UV_PROJECT", "UV_FROZEN", "UV_LOCKED")
+    environment = {name: value for name, value in os.environ.items() if name not in others}
     try:
         done = subprocess.run(
-            [uv, "lock", "--quiet", "--no-progress", "--project", str(project)],
+            [uv, "lock", "--quiet", "--no-progress"],
             cwd=project,
             env={"UV_HTTP_RETRIES": "1", **environment},
             stdin=subprocess.DEVNULL,

@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,20 +34,22 @@ def check_destination(destination: Path) -> None:
     Raises:
         DestinationError: It holds something (a lone `.git` is fine), is no directory, or its place does not exist.
     """
-    if destination.is_symlink() and not destination.exists():
-        raise DestinationError(f"{destination} is a link that leads nowhere. Remove it or choose another place.")
-    nearest = next(place for place in (destination, *destination.absolute().parents) if place.exists())
-    if not nearest.is_dir():
-        raise DestinationError(f"{nearest} is a file. Choose another place for the new repository.")
     try:
-        found = [path.name for path in destination.iterdir()] if destination.exists() else []
+        problem = _problem(destination)
     except OSError as error:
         raise _refused(destination, error) from error
-    if found not in ([], [".git"]):
-        raise DestinationError(
-            f"{destination} is not empty (it holds {found[0]}). Choose a new or an empty directory; "
-            "nothing was written."
-        )
+    if problem:
+        raise DestinationError(f"{problem} Choose a new or an empty directory; nothing was written.")
+
+
+def _problem(destination: Path) -> str | None:
+    if destination.is_symlink() and not destination.exists():
+        return f"{destination} is a link that leads nowhere."
+    nearest = next(place for place in (destination, *destination.absolute().parents) if place.exists())
+    if not nearest.is_dir():
+        return f"{nearest} is a file."
+    found = [path.name for path in destination.iterdir()] if destination.exists() else []
+    return None if found in ([], [".git"]) else f"{destination} is not empty (it holds {min(found)})."
 
 
 def create(destination: Path, tree: Tree, *, level: int, with_git: bool = True, with_lock: bool = True) -> Created:
@@ -106,17 +110,18 @@ def _outer_repository(destination: Path) -> Path | None:
 def _first_commit(repository: Path, message: str) -> str | None:
     """Commit everything as the first commit; None, or a sentence that says why there is no commit."""
     git.add_all(repository)
-    try:
-        git.commit(message, repository)
-    except GitError as error:
-        if not git.has_identity(repository):
-            return (
-                "Git does not know who you are, so the files are staged and not committed. Set `git config --global "
-                f'user.name "You"` and `user.email`, then run `git commit -m "{message}"`.'
-            )
-        # A hook or a signing program of the user's said no; the files are good.
-        return f"The files are staged and not committed. {error}"
-    return None
+    if (reason := git.commit(message, repository)) is None:
+        return None
+    if not git.has_identity(repository):
+        return (
+            "Git does not know who you are, so the files are staged and not committed. Set `git config --global "
+            f'user.name "You"` and `user.email`, then run `git commit -m "{message}"`.'
+        )
+    # A hook or a signing program of the user's said no; the files are good.
+    return (
+        f"The files are staged and not committed, because `git commit` failed: {reason}. Mend that, then run "
+        f'`git commit -m "{message}"`.'
+    )
 
 
 class _Place:
@@ -124,21 +129,36 @@ class _Place:
 
     def __init__(self, destination: Path) -> None:
         self._destination = destination
+        self._existed = destination.exists()
         self._made = [path for path in destination.absolute().parents if not path.exists()]
-        self._moved: list[Path] = []
+        self._moved: list[str] = []
         destination.parent.mkdir(parents=True, exist_ok=True)
-        # Inside an existing destination, because its parent may not be ours to write to.
-        beside = destination if destination.exists() else destination.parent
-        self.staging = Path(tempfile.mkdtemp(prefix=".new-", dir=beside))
+        # Inside an existing destination, because its parent may not be ours to write to. Absolute, because programs
+        # are started in it.
+        beside = destination if self._existed else destination.parent
+        self.staging = Path(tempfile.mkdtemp(prefix=".new-", dir=beside)).absolute()
 
     def publish(self) -> None:
-        """Move what was made to the destination."""
-        if not self._destination.exists():
+        """Move what was made to the destination, unless somebody else has put something there meanwhile.
+
+        Raises:
+            DestinationError: The destination was taken meanwhile; what is there is left alone.
+        """
+        meanwhile = f"{self._destination} was filled by somebody else meanwhile"
+        if not self._existed:
             self.staging.chmod(0o777 & ~_umask())
-            self.staging.rename(self._destination)
+            try:
+                # Fails when the destination exists by now and is not empty.
+                self.staging.rename(self._destination)
+            except OSError as error:
+                if not self._destination.exists():
+                    raise
+                raise DestinationError(f"{meanwhile}. It is as it was; choose another place.") from error
             return
         for path in sorted(self.staging.iterdir()):
-            self._moved.append(self._destination / path.name)
+            if os.path.lexists(self._destination / path.name):
+                raise DestinationError(f"{meanwhile} (it holds {path.name}). It is as it was; choose another place.")
+            self._moved.append(path.name)
             path.rename(self._destination / path.name)
         self.staging.rmdir()
 
@@ -148,15 +168,18 @@ class _Place:
         try:
             yield
         except BaseException:
-            if git.is_unborn(self._destination):
-                git.empty_index(self._destination)
-            else:
-                self._moved.clear()
+            with _undisturbed(), suppress(GitError):
+                if git.is_unborn(self._destination):
+                    git.empty_index(self._destination)
+                else:
+                    self._moved.clear()
             raise
 
     def remove(self) -> None:
-        """Take everything back, directories that were made on the way included."""
-        for path in (*self._moved, self.staging):
+        """Take everything back that was made here, and nothing else."""
+        # What is still in the staging directory was not moved: the path of that name is somebody else's.
+        moved = [self._destination / name for name in self._moved if not (self.staging / name).exists()]
+        for path in (*moved, self.staging):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             else:
@@ -167,14 +190,29 @@ class _Place:
 
 
 @contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let nobody interrupt the block: a second Ctrl-C must not stop the clearing up after the first."""
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        names = []  # Only the main thread may set handlers, and only it is interrupted.
+    before = {name: signal.signal(getattr(signal, name), signal.SIG_IGN) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
+
+
+@contextmanager
 def _all_or_nothing(destination: Path) -> Iterator[_Place]:
     place: _Place | None = None
     try:
         place = _Place(destination)
         yield place
     except BaseException as error:
-        if place is not None:
-            place.remove()
+        with _undisturbed():
+            if place is not None:
+                place.remove()
         if isinstance(error, OSError):
             raise _refused(destination, error) from error
         raise

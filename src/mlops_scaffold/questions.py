@@ -22,6 +22,9 @@ Answers = Mapping[str, Any]
 QUESTIONS = "copier.yml"
 """The file that holds the questions, at the root of the templates."""
 
+TEMPLATE_VERSION = "template_version"
+"""The one hidden question that the program answers, with its own version."""
+
 MISSING = object()
 
 
@@ -80,8 +83,9 @@ def resolve(config: Mapping[str, Any], given: Answers, defaults: Answers) -> dic
         AnswerError: An answer belongs to no question or is not accepted by its question.
     """
     names = [name for name in config if not name.startswith("_")]
-    if unknown := [name for name in given if name not in names]:
-        known = ", ".join(asked(config))
+    open_to_people = asked(config)
+    if unknown := [name for name in given if name not in open_to_people and name != TEMPLATE_VERSION]:
+        known = ", ".join(open_to_people)
         raise AnswerError(f"There is no question called {unknown[0]}. The questions are: {known}.")
     environment = SandboxedEnvironment(**environment_options(config))
     answers: dict[str, Any] = {}
@@ -131,9 +135,10 @@ class _Question:
         kind = self._details.get("type", "str")
         try:
             return _CASTS[kind](value)
-        except (TypeError, ValueError, yaml.YAMLError) as error:
+        except (TypeError, ValueError, OverflowError, yaml.YAMLError) as error:
             label = {"int": "a whole number", "float": "a number", "bool": "yes or no", "str": "text"}.get(kind, kind)
-            raise AnswerError(f"The answer to {self._name}, {value!r}, is not {label}. Give {label}.") from error
+            shown = repr(value) if isinstance(value, str | int | float) else type(value).__name__
+            raise AnswerError(f"The answer to {self._name}, {shown:.60}, is not {label}. Give {label}.") from error
 
     def _choose(self, answer: Any) -> Any:
         choices = self._details.get("choices")

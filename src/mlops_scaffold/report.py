@@ -1,5 +1,8 @@
 """Results as text. Nothing here prints."""
 
+import shlex
+from pathlib import Path
+
 from mlops_scaffold.new import Created
 
 
@@ -11,8 +14,13 @@ def created(result: Created, *, level: int, title: str) -> str:
         *(f"Note: {note}" for note in result.notes),
         *([""] if result.notes else []),
         "Next:",
-        f"  cd {result.destination}" if str(result.destination) != "." else "",
+        f"  cd {_for_shell(result.destination)}" if str(result.destination) != "." else "",
         "  uv run poe check    lint, types and tests: green from the start",
         "  uv run poe start    collect data, train a model, serve it on http://127.0.0.1:8000",
     ]
     return "\n".join(line for i, line in enumerate(lines) if line or lines[i - 1])
+
+
+def _for_shell(path: Path) -> str:
+    text = str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)

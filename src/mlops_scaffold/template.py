@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from mlops_scaffold.layers import SUFFIX, Layer, paths, refined, split_layer, stack
-from mlops_scaffold.questions import QUESTIONS, Answers, choices, read_questions, resolve
+from mlops_scaffold.layers import OPTIONS, SUFFIX, Layer, paths, refined, split_layer, stack
+from mlops_scaffold.questions import QUESTIONS, TEMPLATE_VERSION, Answers, choices, read_questions, resolve
 from mlops_scaffold.tree import File, Tree
 
 PROJECT = "template"
@@ -21,11 +21,11 @@ PROJECT = "template"
 LAYERS = "layers"
 """The folder of the export that holds what the project's files extend."""
 
-CHOSEN = ("level", "ci", "platform", "template_version")
-"""Always constants: they decide which layers are stacked."""
-
 OPEN = "task"
 """The one option that an export may leave to the person who copies it."""
+
+CHOSEN = ("level", *(option for option in OPTIONS if option != OPEN), TEMPLATE_VERSION)
+"""Always constants: they decide which layers are stacked."""
 
 _EXTENDS = re.compile(r"""(?P<before>{%-?\s*extends\s+)(?P<quote>["'])(?P<name>[^"']+)(?P=quote)""")
 
@@ -89,12 +89,17 @@ def _with_refined(templates: Tree, layers: list[Layer], name: str, target: str) 
         yield from _with_refined(templates, layers, lower, f"{LAYERS}/{lower}")
 
 
+def _literal(value: Any) -> Any:
+    """A default that Copier, which renders defaults, takes as it stands. Answers hold no quotes or backslashes."""
+    return f'{{= "{value}" =}}' if isinstance(value, str) and "{" in value else value
+
+
 def _questions(config: dict[str, Any], constants: Answers) -> str:
     content = {name: value for name, value in config.items() if name.startswith("_")}
     content["_subdirectory"] = PROJECT
     for name, question in config.items():
         if name in constants:
-            content[name] = {"type": question["type"], "default": constants[name], "when": False}
+            content[name] = {"type": question["type"], "default": _literal(constants[name]), "when": False}
         elif not name.startswith("_"):
             content[name] = question
     text: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
