@@ -365,7 +365,7 @@ def test_a_second_ctrl_c_does_not_stop_the_clearing_up(pause: float, tmp_path: P
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode in (130, -signal.SIGINT)  # the second may come when Python has let go of its handlers
     assert list(work.iterdir()) == []
 
 
@@ -513,7 +513,7 @@ def test_a_git_that_can_not_be_started_is_refused(run: Run, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("words", [["--version"], ["--help"], ["new", "churn", *QUICK]])
-def test_output_that_can_not_be_written_is_a_sentence(words: list[str], run: Run, tmp_path: Path) -> None:
+def test_output_that_can_not_be_written_is_a_sentence(words: list[str], run: Run) -> None:
     with Path("/dev/full").open("w") as full:
         done = run(*words, capture_output=False, stdout=full, stderr=subprocess.PIPE)
     assert done.returncode == 3

@@ -133,9 +133,8 @@ def test_a_constant_of_the_export_is_not_taken_for_a_template(tmp_path: Path, co
 
 def test_the_level_and_the_options_are_constants_of_the_export_and_the_task_is_not(templates: Tree) -> None:
     questions = yaml.safe_load(export(templates, {"template_version": __version__})["copier.yml"].content)
-    hidden = {
-        name for name, question in questions.items() if not name.startswith("_") and question.get("when") is False
-    }
+    asked = {name: question for name, question in questions.items() if not name.startswith("_")}
+    hidden = {name for name, question in asked.items() if question.get("when") is False}
     assert {"level", "ci", "platform", "template_version"} <= hidden
     assert {"task", "project_name", "license"}.isdisjoint(hidden)
 
