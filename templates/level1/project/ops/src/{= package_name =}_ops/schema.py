@@ -25,8 +25,11 @@ class Field:
         nullable: Whether values may be missing.
         minimum: Smallest value allowed, if there is one.
         maximum: Largest value allowed, if there is one.
+        above: Values must be greater than this, if there is such a bound.
+        below: Values must be less than this, if there is such a bound.
         choices: All values allowed, if they are listed.
-        pattern: Regular expression that a text has to match from its start, if there is one.
+        pattern: Regular expression that a text has to match from its start, if there is one; as in JSON Schema, `$` is
+            the very end of the text.
         description: What the column means.
     """
 
@@ -37,6 +40,8 @@ class Field:
     nullable: bool = False
     minimum: float | None = None
     maximum: float | None = None
+    above: float | None = None
+    below: float | None = None
     choices: tuple[Any, ...] | None = None
     pattern: str | None = None
     description: str = ""
@@ -95,36 +100,43 @@ def _shorten(value: object) -> str:
 
 
 def _field(name: str, column: pa.Column) -> Field:
-    dtype = pd.api.types.pandas_dtype("object" if column.dtype is None else str(column.dtype))
-    minimum: float | None = None
-    maximum: float | None = None
-    choices: tuple[Any, ...] | None = None
-    pattern: str | None = None
+    dtype = _dtype(column)
+    facts: dict[str, Any] = {}
     for check in column.checks:
-        facts = getattr(check, "statistics", None) or {}
+        given = getattr(check, "statistics", None) or {}
         match getattr(check, "name", None):
             case "in_range":
-                minimum, maximum = facts["min_value"], facts["max_value"]
-            case "greater_than_or_equal_to" | "greater_than":
-                minimum = facts["min_value"]
-            case "less_than_or_equal_to" | "less_than":
-                maximum = facts["max_value"]
+                facts["minimum" if given["include_min"] else "above"] = given["min_value"]
+                facts["maximum" if given["include_max"] else "below"] = given["max_value"]
+            case "greater_than_or_equal_to":
+                facts["minimum"] = given["min_value"]
+            case "greater_than":
+                facts["above"] = given["min_value"]
+            case "less_than_or_equal_to":
+                facts["maximum"] = given["max_value"]
+            case "less_than":
+                facts["below"] = given["max_value"]
             case "isin":
-                choices = tuple(facts["allowed_values"])
+                facts["choices"] = tuple(given["allowed_values"])
             case "str_matches":
-                pattern = str(facts["pattern"])
+                facts["pattern"] = str(getattr(given["pattern"], "pattern", given["pattern"])).replace(r"\Z", "$")
     return Field(
         name=name,
         kind=_kind(dtype),
         aware=isinstance(dtype, pd.DatetimeTZDtype),
         required=column.required,
         nullable=column.nullable,
-        minimum=minimum,
-        maximum=maximum,
-        choices=choices,
-        pattern=pattern,
         description=column.description or "",
+        **facts,
     )
+
+
+def _dtype(column: pa.Column) -> Any:
+    try:
+        return pd.api.types.pandas_dtype("object" if column.dtype is None else str(column.dtype))
+    except TypeError:
+        # Types that only pandera knows, such as dates and decimals, are written as text.
+        return pd.api.types.pandas_dtype("object")
 
 
 def _kind(dtype: Any) -> Kind:
