@@ -84,10 +84,12 @@ def _below(root: Path, value: str) -> str:
 
 
 def _run(command: str, folder: Path, image: Image) -> None:
-    # Byte-compiling takes half a minute and proves nothing here.
+    # Byte-compiling takes half a minute and proves nothing here; the cache of the image is the one of this machine.
     fast = {"UV_COMPILE_BYTECODE": "0", "UV_LINK_MODE": "hardlink"}
     environment = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
-    environment |= {key: value for key, value in image.environment.items() if key != "PATH"} | fast
+    environment |= {
+        key: value for key, value in image.environment.items() if key not in ("PATH", "UV_CACHE_DIR")
+    } | fast
     subprocess.run(["sh", "-e", "-c", _below(image.root, command)], cwd=folder, env=environment, check=True)
 
 
