@@ -1,6 +1,7 @@
 """The house itself: imports run one way, start-up is light, help is readable."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +9,10 @@ from pathlib import Path
 import pexpect
 import pytest
 from conftest import Run
+from support import files_in, generate
 
 from mlops_scaffold import __version__, errors
+from mlops_scaffold.project import MANIFEST
 
 ROOT = Path(__file__).parents[1]
 
@@ -61,6 +64,13 @@ def test_every_error_has_an_exit_code_that_its_tree_shows() -> None:
     for kind in below(errors.ScaffoldError)[1:]:
         line = next(line for line in (errors.__doc__ or "").splitlines() if f" {kind.__name__} " in line)
         assert f" {kind.exit_code} " in line
+
+
+def test_the_readme_shows_what_new_prints(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text()
+    shown = re.search(r"Flight delays is ready: level 1 of MLOps maturity, (\d+) files in demo/flight-delays", readme)
+    assert shown
+    assert int(shown[1]) == len(files_in(generate(tmp_path / "p", project_name="Flight delays"))) + len({MANIFEST})
 
 
 def test_no_module_is_long() -> None:
