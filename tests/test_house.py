@@ -112,16 +112,20 @@ def test_on_a_terminal_a_person_is_asked_and_the_answers_count(tmp_path: Path) -
         assert line in state
 
 
+def assert_stopped(child: "pexpect.spawn[str]", work: Path) -> None:
+    child.expect("Stopped. Nothing half-made was left behind.")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+    assert list(work.iterdir()) == []
+
+
 def test_ctrl_d_at_an_empty_prompt_ends_like_ctrl_c(tmp_path: Path) -> None:
     words = ["-m", "mlops_scaffold", "new", "x", "--level", "1"]
     child = pexpect.spawn(sys.executable, words, cwd=str(tmp_path), timeout=30)
     child.expect("What is the project called")
     child.send("\x15\x04")
-    child.expect("Stopped. Nothing half-made was left behind.")
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 130
-    assert list(tmp_path.iterdir()) == []
+    assert_stopped(child, tmp_path)
 
 
 def test_with_its_output_in_a_file_nothing_is_asked(tmp_path: Path) -> None:
@@ -138,8 +142,4 @@ def test_ctrl_c_at_a_prompt_ends_with_130_and_leaves_nothing(tmp_path: Path) -> 
     child.expect("At which level")
     child.expect("DevOps, no MLOps")
     child.send("\x03")
-    child.expect("Stopped. Nothing half-made was left behind.")
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 130
-    assert list(tmp_path.iterdir()) == []
+    assert_stopped(child, tmp_path)

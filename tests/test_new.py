@@ -320,6 +320,16 @@ def wait_for(path: Path) -> None:
     pytest.fail(f"{path} did not appear")
 
 
+def locking(folder: Path) -> tuple[Path, subprocess.Popen[str]]:
+    """An empty directory and a `new churn` in it that is just locking the dependencies."""
+    work = folder / "work"
+    work.mkdir()
+    process = start(work, "churn", slow(folder / "bin"))
+    wait_for(work / "started")
+    (work / "started").unlink()
+    return work, process
+
+
 @pytest.mark.parametrize("target", ["churn", "."])
 def test_what_somebody_else_writes_meanwhile_is_left_alone(target: str, tmp_path: Path) -> None:
     work = tmp_path / "work"
@@ -355,11 +365,7 @@ def test_of_two_at_once_one_wins_and_is_whole(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pause", [0.001, 0.003, 0.01])
 def test_a_second_ctrl_c_does_not_stop_the_clearing_up(pause: float, tmp_path: Path) -> None:
-    work = tmp_path / "work"
-    work.mkdir()
-    process = start(work, "churn", slow(tmp_path / "bin"))
-    wait_for(work / "started")
-    (work / "started").unlink()
+    work, process = locking(tmp_path)
     process.send_signal(signal.SIGINT)
     time.sleep(0.3 + pause)  # Python gives a child a quarter of a second to end by itself
     with contextlib.suppress(ProcessLookupError):
@@ -370,11 +376,7 @@ def test_a_second_ctrl_c_does_not_stop_the_clearing_up(pause: float, tmp_path: P
 
 
 def test_a_closed_terminal_leaves_nothing_behind(tmp_path: Path) -> None:
-    work = tmp_path / "work"
-    work.mkdir()
-    process = start(work, "churn", slow(tmp_path / "bin"))
-    wait_for(work / "started")
-    (work / "started").unlink()
+    work, process = locking(tmp_path)
     process.send_signal(signal.SIGHUP)
     process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGHUP
@@ -393,6 +395,11 @@ def test_the_directory_has_the_rights_that_the_user_gives_new_directories(run: R
     assert run("new", "churn", *QUICK, umask=0o027).returncode == 0
     assert (tmp_path / "churn").stat().st_mode & 0o777 == 0o750
     assert not list((tmp_path / "churn/.git/hooks").glob("*.sample")) if (tmp_path / "churn/.git/hooks").exists() else 1
+
+
+def test_what_template_says_can_be_pasted_into_a_shell(run: Run) -> None:
+    done = run("template", "my dir/t")
+    assert done.stdout.endswith("Make a project with `copier copy 'my dir/t' PROJECT`.\n")
 
 
 def test_the_last_lines_can_be_pasted_into_a_shell(run: Run, tmp_path: Path) -> None:

@@ -112,6 +112,7 @@ def template(
 
     The level, the CI provider, the platform and every answer given with -d are constants of the template.
     """
+    from mlops_scaffold import report
     from mlops_scaffold.answers import from_command_line
     from mlops_scaffold.new import check_destination, create
     from mlops_scaffold.template import export
@@ -122,7 +123,7 @@ def template(
     given = from_command_line(level=level, data=data or [], answers_file=None)
     tree = export(built_in(), given)
     create(destination, tree, level=given.get("level", 1), with_git=False, with_lock=False)
-    typer.echo(f"A Copier template is in {destination}. Make a project with `copier copy {destination} PROJECT`.")
+    typer.echo(report.exported(destination))
 
 
 def _destination(text: str) -> Path:

@@ -62,9 +62,8 @@ def configured_user(path: Path) -> dict[str, str]:
 
 def has_identity(path: Path) -> bool:
     """Whether git knows who commits: configured or in the environment, never guessed from the host's name."""
-    asked = ["-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT"]
-    author = ["-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT"]
-    return all(_start(words, path).returncode == 0 for words in (asked, author))
+    roles = ("GIT_COMMITTER_IDENT", "GIT_AUTHOR_IDENT")
+    return all(_start(["-c", "user.useConfigOnly=true", "var", role], path).returncode == 0 for role in roles)
 
 
 def add_all(path: Path) -> None:

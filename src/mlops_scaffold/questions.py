@@ -63,9 +63,13 @@ def asked(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def choices(question: Mapping[str, Any]) -> list[Any]:
     """The values that a question offers; those that carry a complaint are only shown."""
-    values = question.get("choices", [])
-    values = values.values() if isinstance(values, dict) else values
-    return [value for value in values if not isinstance(value, dict)]
+    return [value for value in _listed(question) if not isinstance(value, dict)]
+
+
+def _listed(question: Mapping[str, Any]) -> list[Any]:
+    """The right-hand sides of a question's choices, whether written as a list or with labels."""
+    listed = question.get("choices", [])
+    return list(listed.values() if isinstance(listed, dict) else listed)
 
 
 def resolve(config: Mapping[str, Any], given: Answers, defaults: Answers) -> dict[str, Any]:
@@ -121,8 +125,7 @@ class _Question:
         return self._accept(default) if self._is_asked() else self._cast(default)
 
     def _is_asked(self) -> bool:
-        when = self._render(self._details.get("when", True))
-        return bool(_to_bool(when))
+        return _to_bool(self._render(self._details.get("when", True)))
 
     def _accept(self, value: Any) -> Any:
         answer = self._choose(self._cast(value))
@@ -141,12 +144,11 @@ class _Question:
             raise AnswerError(f"The answer to {self._name}, {shown:.60}, is not {label}. Give {label}.") from error
 
     def _choose(self, answer: Any) -> Any:
-        choices = self._details.get("choices")
-        if not choices:
+        listed = _listed(self._details)
+        if not listed:
             return answer
-        values = choices.values() if isinstance(choices, dict) else choices
         offered = []
-        for choice in values:
+        for choice in listed:
             value, complaint = choice, ""
             if isinstance(choice, dict):
                 value, complaint = choice["value"], self._render(choice.get("validator", ""))

@@ -21,6 +21,13 @@ def created(result: Created, *, level: int, title: str) -> str:
     return "\n".join(line for i, line in enumerate(lines) if line or lines[i - 1])
 
 
+def exported(destination: Path) -> str:
+    """What `template` ends with: where the template is and how it is used."""
+    return (
+        f"A Copier template is in {destination}. Make a project with `copier copy {_for_shell(destination)} PROJECT`."
+    )
+
+
 def _for_shell(path: Path) -> str:
     text = str(path)
     return shlex.quote(f"./{text}" if text.startswith("-") else text)
