@@ -3,8 +3,9 @@
     uv run --group benchmarks python benchmarks/new.py [--rounds N]
 
 Every peer writes a project from a local template, without a network. Copier and cookiecutter get the files that `new`
-writes, as templates of their own kind; `kedro new` writes its own, smaller starter. Printed are CPU seconds (user and
-system, children included), the best of the rounds, and the ratio to ours. Byte code is cached for all of them.
+writes, as templates of their own kind (cookiecutter only those of level 1: it has no template inheritance); `kedro new`
+writes its own, smaller starter. Printed are CPU seconds (user and system, children included), the best of the rounds,
+and the ratio of ours, at the same level, to theirs. Byte code is cached for all of them.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_scaffold import __version__
@@ -27,6 +28,16 @@ from mlops_scaffold.templates import built_in
 from mlops_scaffold.tree import write_tree
 
 BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A command to measure, the directory that it writes, and the label of ours that it is compared with."""
+
+    label: str
+    command: list[str]
+    target: Path
+    ours: str
 
 
 def cookiecutter_template(root: Path) -> Path:
@@ -78,28 +89,34 @@ def cpu_seconds(command: list[str], target: Path, rounds: int) -> tuple[float, i
     return best, files
 
 
-def commands(folder: Path) -> Mapping[str, tuple[list[str], Path]]:
-    """Name → the command and the directory that it writes."""
-    (folder / "export").mkdir()
-    write_tree(export(built_in(), {"level": 1, "template_version": __version__}), folder / "export")
-    cookie = cookiecutter_template(folder / "cookie")
-    out = {name: folder / name for name in ("new", "copier-copy", "churn", "kedro-new")}
+def cases(folder: Path) -> list[Case]:
+    """What is measured, ours before its peers."""
+    found = []
+    for level in (1, 2):
+        ours = f"mlops-scaffold new --level {level}"
+        export_to, made, copied = (folder / f"{name}{level}" for name in ("export", "new", "copied"))
+        export_to.mkdir()
+        write_tree(export(built_in(), {"level": level, "template_version": __version__}), export_to)
+        new = [str(BIN / "mlops-scaffold"), "new", str(made), "--defaults", "--no-lock", "--level", str(level)]
+        copy = [str(BIN / "copier"), "copy", "--quiet", "--defaults", str(export_to), str(copied)]
+        found += [
+            Case(label=ours, command=new, target=made, ours=ours),
+            Case(label=f"copier copy, level {level}", command=copy, target=copied, ours=ours),
+        ]
+    cookie = [str(BIN / "cookiecutter"), str(cookiecutter_template(folder / "cookie")), "--no-input", "--output-dir"]
     kedro = [str(BIN / "kedro"), "new", "--name", "kedro-new", "--tools", "none", "--example", "n", "--telemetry", "no"]
-    return {
-        "mlops-scaffold new --defaults --no-lock": (
-            [str(BIN / "mlops-scaffold"), "new", str(out["new"]), "--defaults", "--no-lock"],
-            out["new"],
+    found += [
+        Case(
+            label="cookiecutter, level 1", command=[*cookie, str(folder)], target=folder / "churn", ours=found[0].label
         ),
-        "copier copy (same files)": (
-            [str(BIN / "copier"), "copy", "--quiet", "--defaults", str(folder / "export"), str(out["copier-copy"])],
-            out["copier-copy"],
-        ),
-        "cookiecutter (same files)": (
-            [str(BIN / "cookiecutter"), str(cookie), "--no-input", "--output-dir", str(folder)],
-            out["churn"],
-        ),
-        "kedro new (its own files)": (kedro, out["kedro-new"]),
-    }
+        Case(label="kedro new, its own files", command=kedro, target=folder / "kedro-new", ours=found[0].label),
+    ]
+    for tool in ("mlops-scaffold", "copier", "cookiecutter", "kedro"):
+        command = [str(BIN / tool), "--help"]
+        found.append(
+            Case(label=f"{tool} --help", command=command, target=folder / "none", ours="mlops-scaffold --help")
+        )
+    return found
 
 
 def main() -> None:
@@ -108,16 +125,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as name:
-        measured = {
-            label: cpu_seconds(command, target, rounds) for label, (command, target) in commands(Path(name)).items()
-        }
-        for tool in ("mlops-scaffold", "copier", "cookiecutter", "kedro"):
-            measured[f"{tool} --help"] = cpu_seconds([str(BIN / tool), "--help"], Path(name, "none"), rounds)
-    ours = {"new": next(iter(measured.values()))[0], "help": measured["mlops-scaffold --help"][0]}
-    print(f"{'command':42}{'files':>6}{'CPU s':>8}{'ours is':>10}")
-    for label, (seconds, files) in measured.items():
-        own = ours["help" if label.endswith("--help") else "new"]
-        print(f"{label:42}{files or '':>6}{seconds:8.3f}{own / seconds:9.2f}x")
+        wanted = cases(Path(name))
+        measured = {case.label: cpu_seconds(case.command, case.target, rounds) for case in wanted}
+    print(f"{'command':32}{'files':>6}{'CPU s':>8}{'ours is':>10}")
+    for case in wanted:
+        seconds, files = measured[case.label]
+        print(f"{case.label:32}{files or '':>6}{seconds:8.3f}{measured[case.ours][0] / seconds:9.2f}x")
 
 
 if __name__ == "__main__":

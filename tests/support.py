@@ -1,9 +1,12 @@
 """What several test modules need: generating without the command line, and trees read back from disk."""
 
 import os
+import re
 import shutil
+import socket
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,9 @@ OUTSIDE = (".mlops-scaffold/manifest", "uv.lock")
 """What `new` writes and `copier copy` does not."""
 
 TASKS = ("classification", "regression")
+
+LEVELS = (1, 2)
+"""The levels that are built."""
 
 
 def answers_for(templates: Tree, **given: object) -> dict[str, object]:
@@ -47,6 +53,13 @@ def files_in(directory: Path) -> dict[str, File]:
 def text_tree(**texts: str) -> dict[str, File]:
     """A tree from texts; `__` in a name stands for `/`."""
     return {name.replace("__", "/"): File(content=text.encode()) for name, text in texts.items()}
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def uv() -> str:
@@ -79,11 +92,49 @@ def run_in(project: Path, *words: str, **environment: str) -> str:
     return done.stdout
 
 
-def make(path: Path, task: str) -> Path:
+def make(path: Path, task: str, level: int = 1) -> Path:
     """Make a repository with the command line, its dependencies locked and the environment that its lock says."""
-    words = [sys.executable, "-m", "mlops_scaffold", "new", str(path), "--defaults", "-d", f"task={task}"]
+    words = [sys.executable, "-m", "mlops_scaffold", "new", str(path), "--defaults"]
+    words += ["--level", str(level), "-d", f"task={task}"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Note:" not in done.stdout, done.stdout
     run_in(path, "sync", "--quiet", "--locked")
     return path
+
+
+def assert_own_checks_are_green(project: Path) -> None:
+    """Lint, types and tests of a repository, its wheels, and the hooks that run before a commit: without an edit."""
+    output = run_in(project, "run", "poe", "check")
+    assert re.search(r"\d+ passed", output)
+    assert not re.search(r"\d+ (failed|error|skipped|xfailed)", output), output[-4000:]
+    assert "warning" not in output.lower(), output[-4000:]
+    run_in(project, "run", "poe", "build")
+    names = sorted(path.name.split("-")[0] for path in (project / "dist").glob("*.whl"))
+    assert names == ["flight_delays", "flight_delays_ops"]
+    run_in(project, "run", "pre-commit", "run", "--all-files")
+    assert git_status(project) == ""
+
+
+def git_status(project: Path) -> str:
+    """What git would commit: nothing when it is empty."""
+    words = ["git", "status", "--porcelain"]
+    return subprocess.run(words, cwd=project, capture_output=True, text=True, check=True).stdout
+
+
+INSTALLED = """
+from importlib.metadata import distributions
+names = {file.parts[0].removesuffix(".py") for found in distributions() for file in found.files or []}
+print(" ".join(name for name in names if name.isidentifier()))
+"""
+
+
+def assert_installed_names_are_reserved(project: Path) -> None:
+    """Nobody can call the package of a repository like one that it depends on."""
+    names = set(run_in(project, "run", "--no-sync", "python", "-c", INSTALLED).splitlines()[-1].split())
+    locked = tomllib.loads((project / "uv.lock").read_text())["package"]
+    names |= {package["name"].replace("-", "_").replace(".", "_") for package in locked}
+    names = {name for name in names if name.islower() and "__" not in name and name.strip("_") == name and name[1:]}
+    reserved = answers_for(built_in())["reserved_names"]
+    assert isinstance(reserved, list)
+    assert names - set(reserved) == {"flight_delays", "flight_delays_ops"}

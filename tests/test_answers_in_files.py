@@ -24,14 +24,20 @@ WORDS = st.one_of(
 TEXT = st.lists(WORDS, min_size=1, max_size=6).map("".join)
 
 
-@given(name=TEXT, description=TEXT, author=TEXT, task=st.sampled_from(["classification", "regression"]))
+@given(
+    name=TEXT,
+    description=TEXT,
+    author=TEXT,
+    task=st.sampled_from(["classification", "regression"]),
+    level=st.sampled_from([1, 2]),
+)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_accepted_answers_make_valid_files(
-    templates: Tree, name: str, description: str, author: str, task: str
+    templates: Tree, name: str, description: str, author: str, task: str, level: int
 ) -> None:
     chosen = {"project_name": name, "description": description, "author_name": author, "task": task}
     try:
-        answers = resolve(read_questions(templates), {**chosen, "template_version": __version__}, {})
+        answers = resolve(read_questions(templates), {**chosen, "level": level, "template_version": __version__}, {})
     except AnswerError:
         assume(False)
     tree = render(templates, answers)
@@ -43,7 +49,7 @@ def test_accepted_answers_make_valid_files(
             yaml.safe_load(text)
         elif path.endswith(".toml"):
             tomllib.loads(text)
-        elif path.endswith(".json"):
+        elif path.endswith((".json", ".ipynb")):
             json.loads(text)
     state = yaml.safe_load(tree[".mlops-scaffold/project.yml"].content)
     assert {key: state["answers"][key] for key in chosen} == chosen

@@ -9,7 +9,7 @@ from pathlib import Path
 import pexpect
 import pytest
 from conftest import Run
-from support import files_in, generate
+from support import LEVELS, files_in, generate
 
 from mlops_scaffold import __version__, errors
 from mlops_scaffold.project import MANIFEST
@@ -44,7 +44,16 @@ def test_help_names_every_command_option_and_exit_code(run: Run) -> None:
     for words, wanted in {
         (): ["new", "template"],
         ("--help",): ["new", "template", "--version", "130 Ctrl-C"],
-        ("new", "--help"): ["DEST", "--level", "--defaults", "--data", "--answers-file", "--no-git", "--no-lock"],
+        ("new", "--help"): [
+            "DEST",
+            "--level",
+            "1 or 2",
+            "--defaults",
+            "--data",
+            "--answers-file",
+            "--no-git",
+            "--no-lock",
+        ],
         ("template", "--help"): ["DIR", "--level", "--data"],
     }.items():
         done = run(*words)
@@ -66,11 +75,14 @@ def test_every_error_has_an_exit_code_that_its_tree_shows() -> None:
         assert f" {kind.exit_code} " in line
 
 
-def test_the_readme_shows_what_new_prints(tmp_path: Path) -> None:
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_readme_shows_what_new_prints(level: int, tmp_path: Path) -> None:
     readme = (ROOT / "README.md").read_text()
-    shown = re.search(r"Flight delays is ready: level 1 of MLOps maturity, (\d+) files in demo/flight-delays", readme)
+    line = rf"Flight delays is ready: level {level} of MLOps maturity, (\d+) files in demo/flight-delays"
+    shown = re.search(line, readme)
     assert shown
-    assert int(shown[1]) == len(files_in(generate(tmp_path / "p", project_name="Flight delays"))) + len({MANIFEST})
+    made = files_in(generate(tmp_path / "p", project_name="Flight delays", level=level))
+    assert int(shown[1]) == len(made) + len({MANIFEST})
 
 
 def test_no_module_is_long() -> None:
@@ -110,6 +122,28 @@ def test_on_a_terminal_a_person_is_asked_and_the_answers_count(tmp_path: Path) -
     state = (tmp_path / "first-try/.mlops-scaffold/project.yml").read_text()
     for line in ('project_name: "Churn model"', 'license: "MIT"', 'task: "regression"', 'author_name: "Ada Lovelace"'):
         assert line in state
+
+
+def test_on_a_terminal_level_2_can_be_chosen_and_level_3_is_only_shown(tmp_path: Path) -> None:
+    given = ["project_name=Churn", "description=Who leaves", "author_name=Ada", "author_email=ada@example.com"]
+    given += ["package_name=churn", "license=MIT", "python_version=3.12", "task=regression"]
+    words = [
+        "-m",
+        "mlops_scaffold",
+        "new",
+        "churn",
+        "--no-lock",
+        *(word for answer in given for word in ("-d", answer)),
+    ]
+    child = pexpect.spawn(sys.executable, words, cwd=str(tmp_path), encoding="utf-8", timeout=30, dimensions=(50, 120))
+    child.expect("At which level of MLOps maturity")
+    child.expect("Level 3 is not in this version yet")
+    child.send("\x1b[B\r")
+    child.expect("Churn is ready: level 2 of MLOps maturity")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    assert "level: 2\n" in (tmp_path / "churn/.mlops-scaffold/project.yml").read_text()
 
 
 def assert_stopped(child: "pexpect.spawn[str]", work: Path) -> None:

@@ -50,9 +50,13 @@ def test_new_writes_a_repository_with_one_commit_by_the_user(run: Run, tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["churn-model"]
 
 
-def test_new_ends_with_what_was_made_and_the_two_commands_to_run(run: Run) -> None:
-    done = run("new", "churn-model", *QUICK)
-    assert done.stdout.startswith("Churn model is ready: level 1 of MLOps maturity, ")
+@pytest.mark.parametrize("level", [1, 2])
+def test_new_ends_with_what_was_made_and_the_two_commands_to_run(level: int, run: Run, tmp_path: Path) -> None:
+    done = run("new", "churn-model", *QUICK, "--level", level)
+    assert done.stdout.startswith(f"Churn model is ready: level {level} of MLOps maturity, ")
+    assert git(tmp_path / "churn-model", "log", "--format=%s") == (
+        f"Start the project at level {level} of MLOps maturity"
+    )
     assert done.stdout.splitlines()[-4:] == [
         "Next:",
         "  cd churn-model",
@@ -70,9 +74,10 @@ def test_four_times_the_same_answers_give_four_identical_trees(run: Run, tmp_pat
     assert len(ids) == 1
 
 
-def test_new_and_copier_copy_of_the_exported_template_agree(run: Run, tmp_path: Path) -> None:
-    assert run("new", "churn", *QUICK).returncode == 0
-    assert run("template", "t", "--level", "1").returncode == 0
+@pytest.mark.parametrize("level", [1, 2])
+def test_new_and_copier_copy_of_the_exported_template_agree(level: int, run: Run, tmp_path: Path) -> None:
+    assert run("new", "churn", *QUICK, "--level", level).returncode == 0
+    assert run("template", "t", "--level", level).returncode == 0
     answers = ["project_name=Churn", "author_name=Ada Lovelace", "author_email=ada@example.com"]
     words = [word for answer in answers for word in ("-d", answer)]
     copier = [sys.executable, "-m", "copier", "copy", "--quiet", "--defaults", *words, "t", "copied"]
@@ -414,8 +419,8 @@ def test_the_last_lines_can_be_pasted_into_a_shell(run: Run, tmp_path: Path) -> 
 
 
 def test_the_level_option_wins_over_data_and_file(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "a.yml").write_text("level: 2\nanswers: {task: regression}\n")
-    assert "Level 2 is not in this version yet" in run("new", "x", *QUICK, "--answers-file", "a.yml").stderr
+    (tmp_path / "a.yml").write_text("level: 4\nanswers: {task: regression}\n")
+    assert "Level 4 is not in this version yet" in run("new", "x", *QUICK, "--answers-file", "a.yml").stderr
     words = ("--answers-file", "a.yml", "-d", "level=3", "--level", "1")
     assert run("new", "x", *QUICK, *words).returncode == 0
 
@@ -465,7 +470,7 @@ def test_ctrl_c_at_any_time_leaves_nothing_half_made(number: signal.Signals, pla
         (["new", ""], "The destination is empty or can't be printed."),
         (["new", "a\nb"], "The destination is empty or can't be printed."),
         (["new", "x", "--answers-file", "date.yml"], "date.yml is not YAML."),
-        (["new", "x", "--level", "2"], "Level 2 is not in this version yet"),
+        (["new", "x", "--level", "3"], "Level 3 is not in this version yet"),
         (["new", "x", "--level", "two"], "'--level'"),
         (["new", "x", "--answers-file", "missing.yml"], "missing.yml can't be read: no such file or directory."),
         (["new", "x", "--answers-file", "list.yml"], "list.yml is not a mapping."),

@@ -22,6 +22,7 @@ GIVEN = [
     {"project_name": "x"},
     {"package_name": "abc_def", "task": "regression"},
     {"python_version": "3.13", "license": "MIT"},
+    {"level": "2", "project_name": "Requests"},
 ]
 
 
@@ -64,6 +65,8 @@ def test_copier_ends_with_the_same_answers(given: dict[str, str], templates: Tre
         ({"author_email": "a@.b..c"}, "Give an e-mail address"),
         ({"author_email": "a" * 250 + "@b.de"}, "Give an e-mail address"),
         ({"package_name": "click"}, "is taken by Python or a package"),
+        ({"package_name": "alembic"}, "is taken by Python or a package"),
+        ({"level": "2", "package_name": "notebooks"}, "is taken by Python or a package"),
         ({"reserved_names": "[]", "package_name": "class"}, "There is no question called reserved_names"),
         ({"distribution_name": "../../y"}, "There is no question called distribution_name"),
         ({"target": "x"}, "There is no question called target"),
@@ -71,8 +74,9 @@ def test_copier_ends_with_the_same_answers(given: dict[str, str], templates: Tre
         ({"level": float("inf")}, "is not a whole number"),
         ({"project_name": [["x"] * 9] * 9}, "The answer to project_name, list, is not text"),
         ({"license": "GPL"}, "GPL is not a choice for license. Choose one of: MIT"),
-        ({"level": "2"}, "Level 2 is not in this version yet"),
-        ({"level": "5"}, "5 is not a choice for level. Choose one of: 1"),
+        ({"level": "3"}, "Level 3 is not in this version yet. Choose level 1 or 2."),
+        ({"level": "4"}, "Level 4 is not in this version yet. Choose level 1 or 2."),
+        ({"level": "5"}, "5 is not a choice for level. Choose one of: 1, 2"),
         ({"level": "one"}, "is not a whole number"),
         ({"python_version": "3.9"}, "3.9 is not a choice"),
         ({"colour": "red"}, "There is no question called colour. The questions are: level, project_name"),

@@ -1,13 +1,14 @@
 """Layers become one project; Copier, run over the exported template, is the oracle."""
 
 import random
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 from pytest_copie.plugin import Copie
-from support import answers_for, files_in, generate
+from support import LEVELS, TASKS, answers_for, files_in, generate
 
 from mlops_scaffold import __version__
 from mlops_scaffold.errors import TemplateError
@@ -151,21 +152,47 @@ ANSWERS = [
 ]
 
 
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("given", ANSWERS, ids=lambda given: " ".join(given) or "defaults")
-def test_copier_renders_the_export_of_level_1_to_the_same_files(
-    given: dict[str, str], templates: Tree, tmp_path: Path, copie: Copie
+def test_copier_renders_the_export_of_a_level_to_the_same_files(
+    given: dict[str, str], level: int, templates: Tree, tmp_path: Path, copie: Copie
 ) -> None:
     (tmp_path / "export").mkdir()
-    write_tree(export(templates, {"level": 1, "template_version": __version__}), tmp_path / "export")
+    write_tree(export(templates, {"level": level, "template_version": __version__}), tmp_path / "export")
     result = copie.copy(given, template_dir=tmp_path / "export")
     assert result.exception is None
     assert result.exit_code == 0
     assert result.project_dir is not None
-    assert files_in(result.project_dir) == files_in(generate(tmp_path / "ours", **given))
+    assert files_in(result.project_dir) == files_in(generate(tmp_path / "ours", level=level, **given))
 
 
-def test_the_same_answers_give_the_same_bytes_whatever_the_order_of_the_templates(templates: Tree) -> None:
-    answers = answers_for(templates)
+@pytest.mark.parametrize("task", TASKS)
+def test_a_level_leaves_the_files_of_the_team_alone_and_takes_none_away(task: str, templates: Tree) -> None:
+    lower, *above = [render(templates, answers_for(templates, level=level, task=task)) for level in LEVELS]
+    for higher in above:
+        assert set(lower) <= set(higher)
+        assert {path: file.mode for path, file in lower.items()} == {path: higher[path].mode for path in lower}
+        given_once = {path for path in higher if path.startswith("src/")}
+        assert given_once == {path for path in lower if path.startswith("src/")}
+        assert {path: higher[path] for path in given_once} == {path: lower[path] for path in given_once}
+        lower = higher
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_level_refines_files_of_lower_levels_by_their_blocks(task: str, templates: Tree) -> None:
+    """A file that replaced another one whole would miss what that one is given later."""
+    layers = stack(templates, answers_for(templates, level=LEVELS[-1], task=task))
+    for n, layer in enumerate(layers):
+        below = {path.removesuffix(SUFFIX) for lower in layers[:n] for path in paths(templates, lower)}
+        for path in paths(templates, layer):
+            if path.removesuffix(SUFFIX) in below:
+                first = templates[f"{layer}/{path}"].content.splitlines()[0].decode()
+                assert re.fullmatch(rf'{{% extends "level\d/\w+/{re.escape(path)}" %}}', first), f"{layer}/{path}"
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_same_answers_give_the_same_bytes_whatever_the_order_of_the_templates(level: int, templates: Tree) -> None:
+    answers = answers_for(templates, level=level)
     first = with_manifest(render(templates, answers), answers)
     for seed in range(3):
         names = list(templates)
@@ -176,17 +203,17 @@ def test_the_same_answers_give_the_same_bytes_whatever_the_order_of_the_template
         assert list(again) == list(first)
 
 
-def test_an_option_only_adds_paths(templates: Tree) -> None:
-    """Two folders of one level never have the same path, so that the order of options does not matter."""
-    answers = answers_for(templates)
-    for level in sorted({name.split("/")[0] for name in templates if name.startswith("level")}):
-        folders = {name.split("/")[1] for name in templates if name.startswith(f"{level}/")}
-        owner: dict[str, str] = {}
-        chosen = {"project", *(str(answers[option]) for option in OPTIONS)}
-        for folder in sorted(folders & chosen):
-            for path in paths(templates, f"{level}/{folder}"):
-                plain = path.removesuffix(SUFFIX)
-                assert owner.setdefault(plain, folder) == folder, f"{level}: {plain} is in {owner[plain]} and {folder}"
+@pytest.mark.parametrize("task", TASKS)
+def test_an_option_only_adds_paths(task: str, templates: Tree) -> None:
+    """A path belongs to the same folder at every level, so that the order of options does not matter."""
+    answers = answers_for(templates, task=task)
+    chosen = {"project", *(str(answers[option]) for option in OPTIONS)}
+    owner: dict[str, str] = {}
+    for layer in sorted({"/".join(name.split("/")[:2]) for name in templates if name.startswith("level")}):
+        folder = layer.split("/")[1]
+        for path in paths(templates, layer) if folder in chosen else []:
+            plain = path.removesuffix(SUFFIX)
+            assert owner.setdefault(plain, folder) == folder, f"{layer}: {plain} is in {owner[plain]} and {folder}"
 
 
 def test_files_that_git_obeys_are_never_plain_in_the_templates(templates: Tree) -> None:
@@ -201,8 +228,9 @@ def test_templates_look_like_the_files_they_produce(templates: Tree) -> None:
     assert tags / lines < 0.012, f"{tags} tags in {lines} lines"
 
 
-def test_the_manifest_lists_every_maintained_file_as_git_would_name_it(tmp_path: Path) -> None:
-    project = generate(tmp_path / "churn", package_name="churn")
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_manifest_lists_every_maintained_file_as_git_would_name_it(level: int, tmp_path: Path) -> None:
+    project = generate(tmp_path / "churn", package_name="churn", level=level)
     lines = (project / MANIFEST).read_text().splitlines()
     listed = {line.split("\t")[1]: line.split("\t")[0].split() for line in lines}
     on_disk = [path for path in files_in(project) if not path.startswith("src/churn/")]

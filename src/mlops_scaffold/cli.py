@@ -26,9 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-LevelOption = Annotated[
-    int | None, typer.Option("--level", metavar="N", help="Level of MLOps maturity; this version has level 1.")
-]
+LevelOption = Annotated[int | None, typer.Option("--level", metavar="N", help="Level of MLOps maturity: 1 or 2.")]
 DataOption = Annotated[
     list[str] | None, typer.Option("--data", "-d", metavar="KEY=VALUE", help="Answer a question. Repeatable.")
 ]

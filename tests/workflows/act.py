@@ -11,6 +11,7 @@ from typing import Any
 from workflows.tools import BIN, COMPILED, git, tool
 
 ORIGIN = "https://github.com/Acme/Churn.git"
+OWN_RUNNER = "gpu"
 COLOUR = re.compile(r"(\x1b|\\u001b)\[[0-9;]*m")
 
 
@@ -79,6 +80,7 @@ class Act:
         place = self.folder / f"run-{len(list(self.folder.iterdir()))}"
         source = _executable_copy(repository, place / "source")
         payload = {"repository": {"private": False, "default_branch": "main"}} | (payload or {})
+        payload |= {"inputs": inputs} if inputs else {}
         (place / "event.json").write_text(json.dumps(payload), encoding="utf-8")
         hook = place / "hook.sh"
         hook.write_text(f'export GITHUB_STEP_SUMMARY="{place}/summary.md"\n', encoding="utf-8")
@@ -99,12 +101,14 @@ class Act:
             **(environment or {}),
         }
         words = [tool("act"), event, "--json", "--workflows", f".github/workflows/{workflow}"]
-        words += ["--eventpath", str(place / "event.json"), "--platform", "ubuntu-24.04=-self-hosted"]
+        words += ["--eventpath", str(place / "event.json")]
+        for label in ("ubuntu-24.04", OWN_RUNNER):
+            words += ["--platform", f"{label}=-self-hosted"]
         words += ["--no-skip-checkout", "--action-offline-mode", "--action-cache-path", str(place / "cache")]
         words += ["--no-cache-server", "--pull=false", "--concurrent-jobs", "2", "--secret", "GITHUB_TOKEN=token"]
         for pin, directory in self.actions.items():
             words += ["--local-repository", f"https://github.com/{pin}={directory}"]
-        for option, values in (("env", settings), ("var", variables), ("secret", secrets), ("input", inputs)):
+        for option, values in (("env", settings), ("var", variables), ("secret", secrets)):
             for name, value in (values or {}).items():
                 words += [f"--{option}", f"{name}={value}"]
         words += ["--job", job] if job else []
@@ -121,14 +125,14 @@ class Act:
 def _executable_copy(repository: Path, copy: Path) -> Path:
     """Clone the repository, and write in act's words what it does not know yet of GitHub's.
 
-    These are `$/` for local actions and environments without a deployment. The workflows come from this copy; what they
-    check out comes from the repository itself.
+    These are `$/` for local actions and workflows, environments without a deployment, and long queues. The workflows
+    come from this copy; what they check out comes from the repository itself.
     """
     git(repository, "clone", "--quiet", str(repository), str(copy))
     git(copy, "remote", "set-url", "origin", ORIGIN)
     for path in (copy / ".github/workflows").glob("*.yml"):
         text = path.read_text(encoding="utf-8").replace("uses: $/", "uses: ./")
-        path.write_text(re.sub(r"\n +deployment: false.*", "", text), encoding="utf-8")
+        path.write_text(re.sub(r"\n +(deployment: false|queue: max).*", "", text), encoding="utf-8")
     return copy
 
 

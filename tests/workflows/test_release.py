@@ -1,17 +1,15 @@
 """`release.yml`, executed: what a tag publishes, where it is deployed, and what stops it."""
 
 import json
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 import yaml
 
 from workflows.act import Act, Run
-from workflows.tools import git
+from workflows.servers import Service
+from workflows.tools import at_level, git
 
 IMAGE = "ghcr.io/acme/churn:0.1.0"
 HOST = {"DEPLOY_HOST": "deploy@app.example.com", "DEPLOY_KNOWN_HOSTS": "app.example.com ssh-ed25519 AAAA"}
@@ -29,26 +27,6 @@ def tag(name: str, *, private: bool = False) -> dict[str, Any]:
 def tagged(checkout: Path) -> Path:
     git(checkout, "tag", "v0.1.0")
     return checkout
-
-
-@pytest.fixture
-def service(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The address of a service on the host; the parameter is its version and whether it has a model."""
-    version, ready = getattr(request, "param", ("0.1.0", True))
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response({"/version": 200, "/ready": 200 if ready else 503}.get(self.path, 404))
-            self.end_headers()
-            self.wfile.write(json.dumps({"version": version}).encode())
-
-        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            """Keep the log of the test clean."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def lint_only(repository: Path) -> None:
@@ -71,11 +49,11 @@ def impatient(repository: Path) -> None:
 
 def roll_back(act: Act, repository: Path, name: str = "v0.1.0", **options: Any) -> Run:
     """Start the workflow by hand."""
-    return act(repository, "release.yml", "workflow_dispatch", {"inputs": {"tag": name}}, **options)
+    return act(repository, "release.yml", "workflow_dispatch", inputs={"tag": name}, **options)
 
 
-def test_a_tag_is_built_attested_published_and_deployed(act: Act, tagged: Path, service: str) -> None:
-    variables = HOST | {"SERVICE_URL": service}
+def test_a_tag_is_built_attested_published_and_deployed(act: Act, tagged: Path, service: Service) -> None:
+    variables = HOST | {"SERVICE_URL": service.url}
     run = act(tagged, "release.yml", "push", tag("v0.1.0"), variables=variables, secrets=KEY)
     assert run.jobs == dict.fromkeys([BUILD, PUBLISH, DEPLOY], "success"), run.output
 
@@ -103,7 +81,7 @@ def test_a_tag_is_built_attested_published_and_deployed(act: Act, tagged: Path, 
     }
     assert {"wait", "detach", "no-build"} <= up["options"].keys()
     assert f"Deployed {IMAGE}" in run.summary
-    assert f"{service} answers with version 0.1.0" in run.summary
+    assert f"{service.url} answers with version 0.1.0" in run.summary
     assert KEY["DEPLOY_SSH_KEY"].splitlines()[1] not in json.dumps(run.calls)
 
 
@@ -152,10 +130,10 @@ def test_a_failing_test_releases_nothing(act: Act, checkout: Path) -> None:
     assert not run.of("gh release create")
 
 
-def test_a_roll_back_deploys_the_image_of_an_earlier_tag(act: Act, tagged: Path, service: str) -> None:
+def test_a_roll_back_deploys_the_image_of_an_earlier_tag(act: Act, tagged: Path, service: Service) -> None:
     (tagged / "compose.yaml").unlink()
     git(tagged, "commit", "--quiet", "--all", "--message", "A broken later state")
-    variables = HOST | {"SERVICE_URL": service, "DEPLOY_MODEL_DIR": "/data/model"}
+    variables = HOST | {"SERVICE_URL": service.url, "DEPLOY_MODEL_DIR": "/data/model"}
     run = roll_back(act, tagged, variables=variables, secrets=KEY)
     assert run.jobs == {DEPLOY: "success"}, run.output
     (up,) = run.of("docker compose up")
@@ -177,14 +155,16 @@ def test_a_tag_that_does_not_exist_is_not_deployed(act: Act, tagged: Path) -> No
 
 @pytest.mark.parametrize(
     ("service", "words"),
-    [(("0.0.9", True), "runs version 0.0.9, not 0.1.0"), (("0.1.0", False), "can't score")],
+    [({"version": "0.0.9"}, "runs version 0.0.9, not 0.1.0"), ({"ready": False}, "can't score")],
     indirect=["service"],
     ids=["another-version", "no-model"],
 )
-def test_a_service_that_does_not_serve_this_version_is_red(service: str, words: str, act: Act, checkout: Path) -> None:
+def test_a_service_that_does_not_serve_this_version_is_red(
+    service: Service, words: str, act: Act, checkout: Path
+) -> None:
     impatient(checkout)
     git(checkout, "tag", "v0.1.0")
-    run = roll_back(act, checkout, variables=HOST | {"SERVICE_URL": service}, secrets=KEY)
+    run = roll_back(act, checkout, variables=HOST | {"SERVICE_URL": service.url}, secrets=KEY)
     assert run.jobs == {DEPLOY: "failure"}, run.output
     assert words in run.output
 
@@ -202,3 +182,17 @@ def test_only_the_deployment_uses_the_production_environment(rendered: Path) -> 
     assert {name for name, job in jobs.items() if "environment" in job} == {"deploy"}
     assert jobs["deploy"]["environment"]["name"] == "production"
     assert "vars.DEPLOY_HOST != ''" in jobs["deploy"]["if"]
+
+
+@at_level(2)
+def test_the_deployed_service_gets_the_address_of_the_registry(act: Act, tagged: Path, service: Service) -> None:
+    variables = HOST | {"SERVICE_URL": service.url, "MLFLOW_TRACKING_URI": "https://elsewhere.example.com"}
+    registry = {"MLFLOW_TRACKING_URI": "https://mlflow.example.com", "MLFLOW_TRACKING_USERNAME": "service"}
+    secrets = KEY | registry | {"MLFLOW_TRACKING_PASSWORD": "secret", "MLFLOW_TRACKING_TOKEN": ""}
+    run = roll_back(act, tagged, variables=variables, secrets=secrets)
+    assert run.jobs == {DEPLOY: "success"}, run.output
+    (up,) = run.of("docker compose up")
+    passed = {name: value for name, value in up["environment"].items() if name.startswith("MLFLOW_")}
+    assert passed == {name: value for name, value in secrets.items() if name.startswith("MLFLOW_")}
+    compose = yaml.safe_load((tagged / "compose.yaml").read_text(encoding="utf-8"))
+    assert set(passed) <= set(compose["services"]["app"]["environment"])

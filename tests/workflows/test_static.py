@@ -1,22 +1,27 @@
 """Every validator reports nothing on a generated repository, and something on a planted defect."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 import yaml
+from tracking_server import MLFLOW
 
 from workflows.standins import contracts
-from workflows.tools import git, missing, new_repository
+from workflows.tools import at_level, git, missing, new_repository
 from workflows.validators import VALIDATORS, steps
 
-OPTIONS: dict[str, dict[str, str]] = {
+REGRESSION = {
+    "project_name": "Arrival delay of flights from three airports, in minutes",
+    "task": "regression",
+    "python_version": "3.13",
+}
+OPTIONS: dict[str, dict[str, object]] = {
     "default": {},
-    "regression": {
-        "project_name": "Arrival delay of flights from three airports, in minutes",
-        "task": "regression",
-        "python_version": "3.13",
-    },
+    "regression": {**REGRESSION},
+    "level2": {"level": 2},
+    "level2-regression": {"level": 2, **REGRESSION},
 }
 CI, RELEASE, DATA = (f".github/workflows/{name}.yml" for name in ("ci", "release", "data"))
 CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
@@ -79,6 +84,7 @@ def test_an_unknown_pin_is_found(rendered: Path, tmp_path: Path) -> None:
     assert "not in contracts.yaml" in VALIDATORS["action-inputs"](repository)
 
 
+@at_level(1, 2)
 def test_every_contract_belongs_to_a_pin(rendered: Path) -> None:
     pins = set()
     for file in rendered.glob(".github/**/*.yml"):
@@ -110,13 +116,47 @@ def test_the_ruleset_requires_exactly_the_checks_of_ci(option: str, repositories
     assert len(set(names)) == len(names)
 
 
+@at_level(1, 2)
 def test_uv_has_one_version_everywhere(rendered: Path) -> None:
     setup = yaml.safe_load((rendered / ".github/actions/setup/action.yml").read_text(encoding="utf-8"))
     version = setup["runs"]["steps"][0]["with"]["version"]
-    assert f"uv:{version} AS uv" in (rendered / "Dockerfile").read_text(encoding="utf-8")
+    assert re.search(rf"uv:{re.escape(version)}(@\S+)? AS uv", (rendered / "Dockerfile").read_text(encoding="utf-8"))
+    minor = version.rpartition(".")[0]
+    for path in ("pyproject.toml", "ops/pyproject.toml"):
+        assert f'"uv_build>={minor},<' in (rendered / path).read_text(encoding="utf-8"), path
 
 
+@at_level(1, 2)
 def test_no_job_can_fail_unseen(rendered: Path) -> None:
     for file in [*rendered.glob(".github/**/*.yml"), *rendered.glob("ops/tasks/*.toml")]:
         text = file.read_text(encoding="utf-8")
         assert not any(word in text for word in ("continue-on-error", "|| true", "ignore_fail", "exit-zero")), file
+
+
+@at_level(2)
+def test_the_tracking_server_is_pinned_and_kept_current(rendered: Path) -> None:
+    """The version that the tests run is the one that a team starts, and Dependabot looks after it."""
+    services = yaml.safe_load((rendered / "tracking/compose.yaml").read_text(encoding="utf-8"))["services"]
+    assert services["server"]["image"] == f"ghcr.io/mlflow/mlflow:v{MLFLOW.partition('==')[2]}-full"
+    assert re.fullmatch(r"postgres:[\w.-]+@sha256:[0-9a-f]{64}", services["database"]["image"])
+    updates = yaml.safe_load((rendered / ".github/dependabot.yml").read_text(encoding="utf-8"))["updates"]
+    watched = {(update["package-ecosystem"], update.get("directory")) for update in updates}
+    assert {("docker", "/"), ("docker-compose", "/tracking"), ("uv", "/")} <= watched
+
+
+@at_level(2)
+def test_the_tracking_server_has_no_default_password(rendered: Path) -> None:
+    text = (rendered / "tracking/compose.yaml").read_text(encoding="utf-8")
+    secrets = re.findall(r"\$\{(\w*(?:PASSWORD|KEY))([^}]*)\}", text)
+    demanded = {name for name, rest in secrets if rest.startswith(f":?Set {name} ")}
+    assert demanded == {name for name, _ in secrets} == {"DATABASE_PASSWORD", "ADMIN_PASSWORD", "SECRET_KEY"}
+    assert all(rest == "" or rest.startswith(":?") for _, rest in secrets)
+
+
+@at_level(2)
+def test_two_roles_review_the_schema_and_the_jobs(rendered: Path) -> None:
+    lines = (rendered / ".github/CODEOWNERS").read_text(encoding="utf-8").splitlines()
+    owners = {words[0]: words[1:] for line in lines if (words := line.split()) and not line.startswith("#")}
+    both = {"/src/churn_model/data.py", "/config/data.toml", "/src/churn_model/jobs/"}
+    assert {path for path, names in owners.items() if len(names) == 2} == both
+    assert {"/.github/workflows/release.yml", "/.github/workflows/release-model.yml", "/Dockerfile"} <= owners.keys()

@@ -58,7 +58,13 @@ def git(repository: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def new_repository(destination: Path, **answers: str) -> Path:
+def at_level(*levels: int) -> pytest.MarkDecorator:
+    """Run a test with a repository of each of these levels."""
+    names = [f"level{number}" for number in levels]
+    return pytest.mark.parametrize("level", levels, ids=names, indirect=True, scope="session")
+
+
+def new_repository(destination: Path, **answers: object) -> Path:
     """Generate a project and make its first commit."""
     generate(destination, **({"project_name": "Churn model"} | answers))
     git(destination, "init", "--quiet", "--initial-branch=main")

@@ -145,7 +145,7 @@ VALIDATORS: dict[str, Validator] = {
     "schema-actions": schema("vendor.github-actions", ".github/actions/*/action.yml"),
     "schema-dependabot": schema("vendor.dependabot", ".github/dependabot.yml"),
     "schema-issue-forms": schema("vendor.github-issue-forms", ".github/ISSUE_TEMPLATE/[!c]*.yml"),
-    "schema-compose": schema("vendor.compose-spec", "compose.yaml"),
+    "schema-compose": schema("vendor.compose-spec", "compose.yaml", "tracking/compose.yaml"),
     "schema-ruleset": ruleset,
     "hadolint": hadolint,
     "shellcheck": shellcheck,

@@ -1,0 +1,110 @@
+"""The level 1 repository, used as its team uses it: nothing edited, every task run, a model served."""
+
+import json
+import os
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from support import (
+    TASKS,
+    assert_installed_names_are_reserved,
+    assert_own_checks_are_green,
+    free_port,
+    git_status,
+    make,
+    run_in,
+    uv,
+)
+
+
+@pytest.fixture(scope="module", params=TASKS)
+def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository as the command makes it, with its dependencies locked and the environment that its lock says."""
+    return make(tmp_path_factory.mktemp(request.param) / "flight-delays", request.param)
+
+
+def test_its_own_checks_are_green_without_an_edit(project: Path) -> None:
+    assert_own_checks_are_green(project)
+
+
+def test_no_package_that_it_uses_can_be_its_name(project: Path) -> None:
+    assert_installed_names_are_reserved(project)
+
+
+def test_it_goes_from_data_to_an_answer(project: Path) -> None:
+    """Collect twice, train, score a file, serve, ask over HTTP."""
+    first = run_in(project, "run", "poe", "collect")
+    assert "demo data" in first
+    manifest = project / "state/data/manifest.json"
+    before = json.loads(manifest.read_text())
+    assert sum(part["rows"] for part in before["parts"]) >= 50_000
+    assert all(part["demo"] for part in before["parts"])
+    run_in(project, "run", "poe", "collect")
+    after = json.loads(manifest.read_text())
+    days = [part["date"] for part in after["parts"]]
+    assert len(days) == len(set(days)) > len(before["parts"])
+    assert after["parts"][: len(before["parts"])] == before["parts"]
+
+    run_in(project, "run", "poe", "train")
+    model = project / "state/model"
+    assert {path.name for path in model.iterdir()} >= {"model.skops", "model.json", "handover.md"}
+
+    sample = project / "state/data" / after["parts"][0]["path"]
+    run_in(project, "run", "poe", "score", str(sample), "state/scored.parquet")
+    rows = json.loads(run_in(project, "run", "python", "-c", COMPARE.format(sample=sample)).splitlines()[-1])
+    with served(project) as url:
+        answer = post(f"{url}/score", {"instances": rows["instances"]})
+        assert [round(p["prediction"], 6) for p in answer["predictions"]] == rows["batch"]
+        broken = [{**rows["instances"][0], "distance": "far"}]
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            post(f"{url}/score", {"instances": broken})
+        assert refused.value.code == 422
+        assert b"distance" in refused.value.read()
+    assert git_status(project) == ""
+
+
+# Requests from stored rows, and what batch scoring said of the same rows.
+COMPARE = """
+import json, pandas as pd
+from flight_delays.data import SCHEMA
+rows = pd.read_parquet({sample!r:}, partitioning=None).head(20)
+scored = pd.read_parquet("state/scored.parquet").head(20)
+instances = json.loads(rows[list(SCHEMA.columns)].to_json(orient="records", date_format="iso"))
+print(json.dumps(dict(instances=instances, batch=[round(float(p), 6) for p in scored["prediction"]])))
+""".replace("{sample!r:}", '"{sample}"')
+
+
+def post(url: str, body: object) -> dict[str, list[dict[str, float]]]:
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as response:
+        answer: dict[str, list[dict[str, float]]] = json.load(response)
+        return answer
+
+
+class served:  # noqa: N801 - reads as a phrase: with served(project)
+    """The service of a repository on a free port of this machine, while the block runs."""
+
+    def __init__(self, project: Path) -> None:
+        self._port = free_port()
+        words = [uv(), "run", "poe", "serve", "--port", str(self._port)]
+        kept = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+        self._process = subprocess.Popen(words, cwd=project, env=kept, start_new_session=True)
+
+    def __enter__(self) -> str:
+        url = f"http://127.0.0.1:{self._port}"
+        for _ in range(300):
+            try:
+                with urllib.request.urlopen(f"{url}/ready", timeout=5):
+                    return url
+            except OSError:
+                assert self._process.poll() is None, "the service ended"
+                time.sleep(0.2)
+        pytest.fail("the service was not ready within a minute")
+
+    def __exit__(self, *_: object) -> None:
+        os.killpg(self._process.pid, 15)
+        self._process.wait(20)
