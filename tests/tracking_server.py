@@ -47,10 +47,11 @@ def postgres() -> Iterator[str]:
     words = [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-c", "unix_socket_directories="]
     ready: list[Any] = [programs / "pg_isready", "--host=127.0.0.1", f"--port={port}"]
     try:
-        with _running(
+        with running(
             words, folder, lambda: subprocess.run(ready, capture_output=True, check=False).returncode == 0, **as_user
         ):
-            yield f"postgresql://mlflow@127.0.0.1:{port}/postgres"
+            # The driver that the shipped compose file names: MLflow's server compares numbers with texts, which psycopg 3 refuses.
+            yield f"postgresql+psycopg2://mlflow@127.0.0.1:{port}/postgres"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -65,15 +66,15 @@ def mlflow_server(store: str, folder: Path, port: int | None = None) -> Iterator
         port: Listen here (default: on a free port).
     """
     port = port or free_port()
-    words = [uv(), "tool", "run", "--quiet", "--from", MLFLOW, "--with", "psycopg[binary]", "mlflow", "server"]
+    words = [uv(), "tool", "run", "--quiet", "--from", MLFLOW, "--with", "psycopg2-binary", "mlflow", "server"]
     words += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--backend-store-uri", store]
     words += ["--artifacts-destination", str(folder)]
-    with _running(words, folder, lambda: _answers(f"http://127.0.0.1:{port}/health")):
+    with running(words, folder, lambda: answers(f"http://127.0.0.1:{port}/health")):
         yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager
-def _running(words: list[Any], folder: Path, ready: Callable[[], bool], **options: Any) -> Iterator[None]:
+def running(words: list[Any], folder: Path, ready: Callable[[], bool], **options: Any) -> Iterator[None]:
     """Start a server, wait until it is ready, and stop it with all that it has started."""
     with (folder / "server.log").open("w+") as log:
         server = subprocess.Popen(
@@ -97,7 +98,7 @@ def _running(words: list[Any], folder: Path, ready: Callable[[], bool], **option
                 server.wait()
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5):
             return True

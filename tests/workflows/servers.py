@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import yaml
 from support import free_port, uv
-from tracking_server import MLFLOW, _answers, _running, postgres
+from tracking_server import MLFLOW, answers, postgres, running
 
 PASSWORD = "a-long-random-text"
 SETTINGS = {"DATABASE_PASSWORD": PASSWORD, "ADMIN_PASSWORD": PASSWORD, "SECRET_KEY": PASSWORD}
@@ -92,18 +92,17 @@ def tracking_server(compose: Path, folder: Path) -> Iterator[str]:
     sign_in.write_text(definition["configs"]["sign-in"]["content"], encoding="utf-8")
     (folder / "users").mkdir()
     with postgres() as database:
-        address = database.replace("postgresql:", "postgresql+psycopg2:")
         changed = {
             "--host=0.0.0.0": "--host=127.0.0.1",
             "--port=5000": f"--port={port}",
-            "--backend-store-uri=postgresql+psycopg2://mlflow@database/mlflow": f"--backend-store-uri={address}",
+            "--backend-store-uri=postgresql+psycopg2://mlflow@database/mlflow": f"--backend-store-uri={database}",
         }
         assert changed.keys() <= set(server["command"]), server["command"]
         words = [uv(), "tool", "run", "--quiet", "--from", MLFLOW.replace("==", "[auth]==")]
         words += ["--with", "psycopg2-binary", *(changed.get(word, word) for word in server["command"]), "--workers=1"]
         environment = os.environ | server["environment"] | {"MLFLOW_AUTH_CONFIG_PATH": str(sign_in)}
         url = f"http://127.0.0.1:{port}"
-        with _running(words, folder, lambda: _answers(f"{url}/health"), env=environment):
+        with running(words, folder, lambda: answers(f"{url}/health"), env=environment):
             yield url
 
 

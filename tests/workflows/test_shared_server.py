@@ -18,7 +18,9 @@ from workflows.tools import at_level, git
 
 pytestmark = at_level(2)
 COLLECT, TRAIN, RELEASE = "Collect", "Train the model", "Release the model"
-SIGN_IN = {"MLFLOW_TRACKING_USERNAME": "admin", "MLFLOW_TRACKING_PASSWORD": PASSWORD}
+TRAINER, RELEASER = (
+    {"MLFLOW_TRACKING_USERNAME": name, "MLFLOW_TRACKING_PASSWORD": PASSWORD} for name in ("trainer", "releaser")
+)
 HOST = {"DEPLOY_HOST": "deploy@app.example.com", "DEPLOY_KNOWN_HOSTS": "app.example.com ssh-ed25519 AAAA"}
 RELEASES = ("release-model.yml", "release.yml")
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
@@ -57,9 +59,12 @@ class Team:
         self.url = url
         self.variables = {"MLFLOW_TRACKING_URI": url, "DATA_URI": str(folder / "data")}
 
-    def ask(self, path: str) -> Any:
-        """Ask the server over its public API."""
-        request = urllib.request.Request(f"{self.url}/api/2.0/mlflow/{path}")
+    def ask(self, path: str, body: dict[str, str] | None = None) -> Any:
+        """Ask the server over its public API, as its administrator."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            f"{self.url}/api/2.0/mlflow/{path}", data, {"Content-Type": "application/json"}
+        )
         credentials = base64.b64encode(f"admin:{PASSWORD}".encode()).decode()
         request.add_header("Authorization", f"Basic {credentials}")
         with urllib.request.urlopen(request, timeout=30) as answer:
@@ -85,7 +90,10 @@ class Team:
 def team(rendered: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     folder = tmp_path_factory.mktemp("team")
     with tracking_server(rendered / "tracking/compose.yaml", folder) as url:
-        yield Team(url, folder)
+        team = Team(url, folder)
+        for user in (TRAINER, RELEASER):
+            team.ask("users/create", {"username": user["MLFLOW_TRACKING_USERNAME"], "password": PASSWORD})
+        yield team
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +104,7 @@ def act_here(acts: Callable[[Path], Act], tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="module")
 def collected(act_here: Act, locked: Path, team: Team) -> Run:
     """What the schedule starts: a collecting, and the training that follows it."""
-    return act_here(locked, "data.yml", "schedule", variables=team.variables, secrets=SIGN_IN)
+    return act_here(locked, "data.yml", "schedule", variables=team.variables, secrets=TRAINER)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +117,7 @@ def started_by_hand(act_here: Act, locked: Path, team: Team, collected: Run) -> 
         "workflow_dispatch",
         inputs={"set": "params.C=0.05 seed=7", "job": "", "collect": "false", "register": "true"},
         variables=team.variables | {"TRAINING_RUNNER": OWN_RUNNER},
-        secrets=SIGN_IN,
+        secrets=TRAINER,
         environment={"IMAGE_DIGEST": DIGEST},
     )
 
@@ -141,7 +149,7 @@ def test_another_workflow_calls_it_and_gets_the_run(act: Act, checkout: Path, te
     (checkout / ".github/workflows/caller.yml").write_text(CALLER, encoding="utf-8")
     git(checkout, "add", "--all")
     git(checkout, "commit", "--quiet", "--message", "A workflow of the team")
-    run = act(checkout, "caller.yml", "workflow_dispatch", variables=team.variables, secrets=SIGN_IN)
+    run = act(checkout, "caller.yml", "workflow_dispatch", variables=team.variables, secrets=TRAINER)
     assert run.jobs == {f"Train/{TRAIN}": "success", "Use": "success"}, run.output
     (printed,) = re.findall(r"run=([0-9a-f]{32}) version=$", run.output, re.MULTILINE)
     tags = team.ask(f"runs/get?run_id={printed}")["run"]["data"]["tags"]
@@ -150,7 +158,7 @@ def test_another_workflow_calls_it_and_gets_the_run(act: Act, checkout: Path, te
 
 def test_a_job_that_does_not_exist_is_red(act: Act, locked: Path, team: Team) -> None:
     inputs = {"job": "missing"}
-    run = act(locked, "train.yml", "workflow_dispatch", variables=team.variables, secrets=SIGN_IN, inputs=inputs)
+    run = act(locked, "train.yml", "workflow_dispatch", variables=team.variables, secrets=TRAINER, inputs=inputs)
     assert run.jobs == {TRAIN: "failure"}, run.output
     assert "There is no job missing." in run.output
 
@@ -164,14 +172,14 @@ def test_a_version_is_released_deployed_and_taken_back(
     act: Act, locked: Path, team: Team, service: Service, started_by_hand: Run
 ) -> None:
     assert started_by_hand.jobs == {TRAIN: "success"}, started_by_hand.output
-    run = release(act, locked, "1", variables=team.variables, secrets=SIGN_IN)
+    run = release(act, locked, "1", variables=team.variables, secrets=RELEASER)
     assert run.jobs == {RELEASE: "success"}, run.output
     assert "Released in the registry, not deployed." in run.summary
     assert team.champion() == "1"
     assert not run.of("docker compose restart")
 
     options: dict[str, Any] = {"variables": team.variables | HOST | {"SERVICE_URL": service.url}}
-    options["secrets"] = SIGN_IN | KEY
+    options["secrets"] = RELEASER | KEY
     service.model = {"version": "2"}
     run = release(act, locked, "2", **options)
     assert run.jobs == {RELEASE: "success"}, run.output
@@ -199,14 +207,14 @@ def test_a_service_that_answers_with_another_version_is_red(
     git(checkout, "commit", "--quiet", "--all", "--message", "Do not wait")
     service.model = {"version": "7"}
     variables = team.variables | HOST | {"SERVICE_URL": service.url}
-    run = release(act, checkout, "1", variables=variables, secrets=SIGN_IN | KEY)
+    run = release(act, checkout, "1", variables=variables, secrets=RELEASER | KEY)
     assert run.jobs == {RELEASE: "failure"}, run.output
     assert "answers with version 7 of the model, not 1" in run.output
 
 
 def test_a_version_that_does_not_exist_is_red_and_changes_nothing(act: Act, locked: Path, team: Team) -> None:
     before = team.champion()
-    run = release(act, locked, "99", variables=team.variables | HOST, secrets=SIGN_IN | KEY)
+    run = release(act, locked, "99", variables=team.variables | HOST, secrets=RELEASER | KEY)
     assert run.jobs == {RELEASE: "failure"}, run.output
     assert "Traceback" not in run.output
     assert team.champion() == before
