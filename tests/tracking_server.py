@@ -50,7 +50,7 @@ def postgres() -> Iterator[str]:
         with running(
             words, folder, lambda: subprocess.run(ready, capture_output=True, check=False).returncode == 0, **as_user
         ):
-            # The driver that the shipped compose file names: MLflow's server compares numbers with texts, which psycopg 3 refuses.
+            # The driver that the shipped compose file names: psycopg 3 refuses how MLflow compares numbers with texts.
             yield f"postgresql+psycopg2://mlflow@127.0.0.1:{port}/postgres"
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -157,6 +157,7 @@ def test_the_tracking_server_has_no_default_password(rendered: Path) -> None:
 def test_two_roles_review_the_schema_and_the_jobs(rendered: Path) -> None:
     lines = (rendered / ".github/CODEOWNERS").read_text(encoding="utf-8").splitlines()
     owners = {words[0]: words[1:] for line in lines if (words := line.split()) and not line.startswith("#")}
-    both = {"/src/churn_model/data.py", "/config/data.toml", "/src/churn_model/jobs/"}
+    both = {"/src/churn_model/data.py", "/config/data.toml", "/src/churn_model/jobs/", "/tests/jobs/"}
     assert {path for path, names in owners.items() if len(names) == 2} == both
-    assert {"/.github/workflows/release.yml", "/.github/workflows/release-model.yml", "/Dockerfile"} <= owners.keys()
+    workflows = {f"/.github/workflows/{name}.yml" for name in ("data", "train", "release", "release-model")}
+    assert workflows | {"/Dockerfile"} <= owners.keys()

@@ -86,12 +86,17 @@ def workflow(repository: Path, name: str) -> dict[Any, Any]:
 def test_it_starts_on_a_change_of_what_it_depends_on_and_by_schedule(rendered: Path) -> None:
     triggers = workflow(rendered, "train.yml")[True]
     assert triggers.keys() == {"schedule", "push", "workflow_dispatch", "workflow_call"}
-    assert triggers["push"] == {"branches": ["main"], "paths": ["src/**", "config/**", "uv.lock"]}
+    assert triggers["push"] == {"branches": ["main"], "paths": ["src/**", "ops/src/**", "config/**", "uv.lock"]}
     assert len(triggers["schedule"]) == 1
     inputs, called = triggers["workflow_dispatch"]["inputs"], triggers["workflow_call"]["inputs"]
     assert {name: entry["type"] for name, entry in inputs.items()} == {
         name: entry["type"] for name, entry in called.items()
     }
+
+
+def test_a_run_that_names_no_job_trains_the_one_of_the_repository(rendered: Path) -> None:
+    (step,) = (step for step in workflow(rendered, "train.yml")["jobs"]["train"]["steps"] if step.get("id") == "train")
+    assert step["env"]["JOB"] == "${{ inputs.job || vars.TRAINING_JOB }}"
 
 
 def test_one_training_at_a_time_and_none_is_dropped(rendered: Path) -> None:

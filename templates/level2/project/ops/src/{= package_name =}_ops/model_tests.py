@@ -68,7 +68,8 @@ def run(folder: Path) -> Result:
         return Result(status="not run", output="pytest is not installed. Run `uv sync`.")
     with tempfile.TemporaryDirectory() as temporary:
         report = Path(temporary) / "report.xml"
-        command = [sys.executable, "-m", "pytest", str(TESTS), "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
+        options = ["-q", "--tb=short", "-p", "no:cacheprovider", f"--junitxml={report}"]
+        command = [sys.executable, "-m", "pytest", str(TESTS), *options]
         # Options for the tests of this process must not choose among those of the model.
         outside = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
         done = subprocess.run(  # noqa: S603

