@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from support import free_port, uv
+from tracking_server import answers
 
 FLIGHT = {
     "scheduled_departure": "2013-03-01T17:45:00",
@@ -35,7 +36,7 @@ def served(project: Path, *words: str, **environment: str) -> Iterator[str]:
     )
     try:
         deadline = time.monotonic() + 90
-        while not _answers(f"{url}/ready"):
+        while not answers(f"{url}/ready"):
             assert process.poll() is None, "the service ended"
             assert time.monotonic() < deadline, "the service was not ready in time"
             time.sleep(0.2)
@@ -56,11 +57,3 @@ def post(url: str, body: object) -> Any:
     """Send JSON to an address and return the JSON of its answer."""
     request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
     return get(request)
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5):
-            return True
-    except OSError:
-        return False

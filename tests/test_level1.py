@@ -1,23 +1,19 @@
 """The level 1 repository, used as its team uses it: nothing edited, every task run, a model served."""
 
 import json
-import os
-import subprocess
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
+from service import post, served
 from support import (
     TASKS,
     assert_installed_names_are_reserved,
     assert_own_checks_are_green,
-    free_port,
     git_status,
     make,
     run_in,
-    uv,
 )
 
 
@@ -76,35 +72,3 @@ scored = pd.read_parquet("state/scored.parquet").head(20)
 instances = json.loads(rows[list(SCHEMA.columns)].to_json(orient="records", date_format="iso"))
 print(json.dumps(dict(instances=instances, batch=[round(float(p), 6) for p in scored["prediction"]])))
 """.replace("{sample!r:}", '"{sample}"')
-
-
-def post(url: str, body: object) -> dict[str, list[dict[str, float]]]:
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as response:
-        answer: dict[str, list[dict[str, float]]] = json.load(response)
-        return answer
-
-
-class served:  # noqa: N801 - reads as a phrase: with served(project)
-    """The service of a repository on a free port of this machine, while the block runs."""
-
-    def __init__(self, project: Path) -> None:
-        self._port = free_port()
-        words = [uv(), "run", "poe", "serve", "--port", str(self._port)]
-        kept = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-        self._process = subprocess.Popen(words, cwd=project, env=kept, start_new_session=True)
-
-    def __enter__(self) -> str:
-        url = f"http://127.0.0.1:{self._port}"
-        for _ in range(300):
-            try:
-                with urllib.request.urlopen(f"{url}/ready", timeout=5):
-                    return url
-            except OSError:
-                assert self._process.poll() is None, "the service ended"
-                time.sleep(0.2)
-        pytest.fail("the service was not ready within a minute")
-
-    def __exit__(self, *_: object) -> None:
-        os.killpg(self._process.pid, 15)
-        self._process.wait(20)
