@@ -11,10 +11,12 @@ import typer
 
 from mlops_scaffold import __version__
 from mlops_scaffold.errors import ScaffoldError, UsageError
+from mlops_scaffold.moving import status, update, upgrade
+from mlops_scaffold.options import AnswersFileOption, DataOption, LevelOption
 
 INTERRUPTED = 130
 
-EPILOG = "Exit codes: 0 done · 2 wrong usage · 3 refused · 70 our bug · 130 Ctrl-C"
+EPILOG = "Exit codes: 0 done · 1 done, but something needs you · 2 wrong usage · 3 refused · 70 our bug · 130 Ctrl-C"
 
 app = typer.Typer(
     name="mlops-scaffold",
@@ -25,19 +27,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-LevelOption = Annotated[int | None, typer.Option("--level", metavar="N", help="Level of MLOps maturity: 1 or 2.")]
-DataOption = Annotated[
-    list[str] | None, typer.Option("--data", "-d", metavar="KEY=VALUE", help="Answer a question. Repeatable.")
-]
-AnswersFileOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--answers-file",
-        metavar="FILE",
-        help="A YAML file of answers, or the .mlops-scaffold/project.yml of another repository.",
-    ),
-]
 
 
 def print_version(wanted: bool) -> None:
@@ -75,12 +64,12 @@ def new(
 
     Asks on the terminal what no option or file answers. Without a terminal it takes the defaults.
     """
-    from mlops_scaffold import report
     from mlops_scaffold.answers import from_command_line, suggestions
     from mlops_scaffold.new import check_destination, create
     from mlops_scaffold.project import with_manifest
     from mlops_scaffold.questions import read_questions, resolve
     from mlops_scaffold.render import render
+    from mlops_scaffold.report import creation
     from mlops_scaffold.templates import built_in
 
     destination = _destination(dest)
@@ -97,7 +86,7 @@ def new(
         answers = resolve(config, ask(config, given, accepted), accepted)
     tree = with_manifest(render(templates, answers), answers)
     made = create(destination, tree, level=answers["level"], with_git=with_git, with_lock=with_lock)
-    typer.echo(report.created(made, level=answers["level"], title=answers["project_name"]))
+    typer.echo(creation.created(made, level=answers["level"], title=answers["project_name"]))
 
 
 @app.command()
@@ -110,9 +99,9 @@ def template(
 
     The level, the CI provider, the platform and every answer given with -d are constants of the template.
     """
-    from mlops_scaffold import report
     from mlops_scaffold.answers import from_command_line
     from mlops_scaffold.new import check_destination, create
+    from mlops_scaffold.report import creation
     from mlops_scaffold.template import export
     from mlops_scaffold.templates import built_in
 
@@ -121,7 +110,11 @@ def template(
     given = from_command_line(level=level, data=data or [], answers_file=None)
     tree = export(built_in(), given)
     create(destination, tree, level=given.get("level", 1), with_git=False, with_lock=False)
-    typer.echo(report.exported(destination))
+    typer.echo(creation.exported(destination))
+
+
+for command in (upgrade, update, status):
+    app.command()(command)
 
 
 def _destination(text: str) -> Path:

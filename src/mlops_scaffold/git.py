@@ -4,8 +4,10 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mlops_scaffold import processes
 from mlops_scaffold.errors import GitError
 
 OLDEST = (2, 38)
@@ -31,18 +33,18 @@ def top_level(path: Path) -> Path | None:
     """The root of the work tree that holds an existing directory, or None outside of any."""
     if shutil.which("git") is None:
         return None
-    done = _start(["rev-parse", "--show-toplevel"], path)
-    return Path(done.stdout.rstrip("\n")) if done.returncode == 0 else None
+    done = start(["rev-parse", "--show-toplevel"], path)
+    return Path(os.fsdecode(done.stdout.rstrip(b"\n"))) if done.returncode == 0 else None
 
 
 def is_ignored(path: Path, directory: Path) -> bool:
     """Whether the repository around an existing directory ignores a path, which need not exist."""
-    return _start(["check-ignore", "--quiet", str(path.absolute())], directory).returncode == 0
+    return start(["check-ignore", "--quiet", str(path.absolute())], directory).returncode == 0
 
 
 def is_unborn(path: Path) -> bool:
     """Whether the repository at `path` has no commit yet."""
-    return _start(["rev-parse", "--verify", "--quiet", "HEAD"], path).returncode != 0
+    return start(["rev-parse", "--verify", "--quiet", "HEAD"], path).returncode != 0
 
 
 def init(path: Path) -> None:
@@ -63,7 +65,7 @@ def configured_user(path: Path) -> dict[str, str]:
 def has_identity(path: Path) -> bool:
     """Whether git knows who commits: configured or in the environment, never guessed from the host's name."""
     roles = ("GIT_COMMITTER_IDENT", "GIT_AUTHOR_IDENT")
-    return all(_start(["-c", "user.useConfigOnly=true", "var", role], path).returncode == 0 for role in roles)
+    return all(start(["-c", "user.useConfigOnly=true", "var", role], path).returncode == 0 for role in roles)
 
 
 def add_all(path: Path) -> None:
@@ -86,47 +88,145 @@ def commit(message: str, path: Path) -> str | None:
         None, or why there is no commit: nobody is configured as the user (nobody is guessed), a hook or the signing
         program said no.
     """
-    done = _start(["-c", "user.useConfigOnly=true", "commit", "--quiet", "--message", message], path)
+    done = start(["-c", "user.useConfigOnly=true", "commit", "--quiet", "--message", message], path)
     return None if done.returncode == 0 else _reason(done)
 
 
-def _run(words: list[str], path: Path | None = None) -> str:
-    done = _start(words, path)
-    if done.returncode != 0:
-        raise GitError(f"`git {words[0]}` failed: {_reason(done)}. Mend that, then run this again.")
-    return done.stdout
+def start(
+    words: Sequence[str], path: Path | None, *, stdin: bytes | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a git command, whatever it answers.
 
+    Args:
+        words: The verb and its arguments.
+        path: Where it runs; None for here.
+        stdin: What it reads.
+        env: Variables to set for it. Those of the caller that point git somewhere else are taken away.
 
-def _reason(done: subprocess.CompletedProcess[str]) -> str:
-    """The line of git's report that a reader needs: an error, else the last that is not an indented hint."""
-    lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip() and not line[0].isspace()]
-    errors = [line for line in lines if line.startswith("error:")]
-    return (errors or lines or ["it gave no reason"])[-1].rstrip(".")
-
-
-def _settings(pattern: str, path: Path) -> dict[str, str]:
-    """The settings whose lower-case name matches, the most specific place winning."""
-    lines = _start(["config", "--get-regexp", pattern], path).stdout.splitlines()
-    return dict(line.split(" ", 1) for line in lines if " " in line)
-
-
-def _start(words: list[str], path: Path | None) -> subprocess.CompletedProcess[str]:
+    Raises:
+        GitError: Git can't be started.
+    """
     # A caller's GIT_DIR or GIT_INDEX_FILE (we may run inside a hook) would point git at another repository.
     kept = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_", "GIT_SSH", "GIT_EXEC_PATH", "GIT_TRACE", "GIT_TEMPLATE_DIR")
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name.startswith(kept)
     }
     try:
-        return subprocess.run(
-            ["git", *words],
-            cwd=path,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-        )
+        return processes.start(["git", *words], cwd=path, env={**environment, **(env or {})}, stdin=stdin)
     except OSError as error:
         raise GitError(f"Git can't be started: {error.strerror}. Install it again, then run this again.") from error
+
+
+def output(
+    words: Sequence[str], path: Path | None, *, stdin: bytes | None = None, env: Mapping[str, str] | None = None
+) -> bytes:
+    """What a git command prints; the arguments are those of `start`.
+
+    Raises:
+        GitError: It failed.
+    """
+    done = start(words, path, stdin=stdin, env=env)
+    if done.returncode != 0:
+        verb = next(word for word in words if not word.startswith("-") and "=" not in word)
+        raise GitError(f"`git {verb}` failed: {_reason(done)}. Mend that, then run this again.")
+    return done.stdout
+
+
+def _run(words: Sequence[str], path: Path | None = None) -> str:
+    return os.fsdecode(output(words, path))
+
+
+def _reason(done: subprocess.CompletedProcess[bytes]) -> str:
+    """The line of git's report that a reader needs: an error, else the last that is not an indented hint."""
+    report = (done.stderr or done.stdout).decode(errors="replace")
+    lines = [line for line in report.splitlines() if line.strip() and not line[0].isspace()]
+    errors = [line for line in lines if line.startswith("error:")]
+    return (errors or lines or ["it gave no reason"])[-1].rstrip(".")
+
+
+def _settings(pattern: str, path: Path) -> dict[str, str]:
+    """The settings whose lower-case name matches, the most specific place winning."""
+    lines = start(["config", "--get-regexp", pattern], path).stdout.decode(errors="replace").splitlines()
+    return dict(line.split(" ", 1) for line in lines if " " in line)
+
+
+def references(pattern: str, path: Path) -> list[str]:
+    """The full names of the references that match a pattern such as `refs/tags/v*`."""
+    return _run(["for-each-ref", "--format=%(refname)", pattern], path).splitlines()
+
+
+def are_trees(names: Sequence[str], path: Path) -> list[bool]:
+    """Whether each object name, for instance `refs/tags/v1.0.0:docs`, is a directory."""
+    lines = output(["cat-file", "--batch-check=%(objecttype)"], path, stdin="".join(f"{n}\n" for n in names).encode())
+    return [line == b"tree" for line in lines.splitlines()]
+
+
+def init_bare(path: Path) -> None:
+    """Make a repository for objects alone, in a format that does not depend on the user's settings."""
+    _run(["init", "--quiet", "--bare", "--template=", "--object-format=sha1"], path)
+
+
+def unbundle(bundle: Path, path: Path) -> None:
+    """Put the objects of a bundle into a repository, without making a reference.
+
+    Raises:
+        GitError: The bundle is damaged.
+    """
+    _run(["bundle", "unbundle", str(bundle.absolute())], path)
+
+
+def files_of(tree: str, path: Path) -> list[tuple[str, str, bytes]] | None:
+    """Mode, path and bytes of every file in a tree; a link's bytes are its target.
+
+    Args:
+        tree: What names the tree, for instance `refs/tags/v1.0.0:docs`.
+        path: Where the repository is.
+
+    Returns:
+        None when there is no such tree.
+
+    Raises:
+        GitError: An object is missing or damaged.
+    """
+    listed = start(["ls-tree", "-r", "-z", tree], path)
+    if listed.returncode != 0:
+        return None
+    entries = [entry.partition(b"\t") for entry in listed.stdout.split(b"\0")[:-1]]
+    heads = [head.decode().split() for head, _, _ in entries]
+    contents = blobs([oid for _, _, oid in heads], path)
+    if missing := [oid for _, _, oid in heads if oid not in contents]:
+        raise GitError(f"The object {missing[0]} is missing in {path}. Fetch the whole history, then run this again.")
+    names = [os.fsdecode(name) for _, _, name in entries]
+    return [(mode, name, contents[oid]) for (mode, _, oid), name in zip(heads, names, strict=True)]
+
+
+def blobs(ids: Sequence[str], path: Path, env: Mapping[str, str] | None = None) -> dict[str, bytes]:
+    """The contents of blobs, in one process.
+
+    Args:
+        ids: Object ids, or other names of objects such as `HEAD:README.md`.
+        path: Where the repository is.
+        env: Variables that say where else git finds objects.
+
+    Returns:
+        Id → content; what is missing or no blob is left out.
+
+    Raises:
+        GitError: An object is damaged.
+    """
+    if not ids:
+        return {}
+    asked = b"".join(os.fsencode(oid) + b"\n" for oid in ids)
+    # A partial clone must not start to fetch: everything here works without a network.
+    answer = output(["cat-file", "--batch"], path, stdin=asked, env={"GIT_NO_LAZY_FETCH": "1", **(env or {})})
+    found, at = {}, 0
+    for oid in ids:
+        end = answer.index(b"\n", at)
+        *_, kind, size = answer[at:end].split(b" ")
+        at = end + 1
+        if size in (b"missing", b"ambiguous"):
+            continue
+        if kind == b"blob":
+            found[oid] = answer[at : at + int(size)]
+        at += int(size) + 1
+    return found

@@ -6,6 +6,8 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
+from mlops_scaffold import processes
+
 DRAWING = " \u00d7\u2570\u2500\u25b6\u2502\u251c"
 """Characters that uv draws its tree of causes with."""
 
@@ -34,23 +36,17 @@ def lock(project: Path) -> str | None:
     others = ("VIRTUAL_ENV", "UV_PROJECT", "UV_FROZEN", "UV_LOCKED")
     environment = {name: value for name, value in os.environ.items() if name not in others}
     try:
-        done = subprocess.run(
+        done = processes.start(
             [uv, "lock", "--quiet", "--no-progress"],
             cwd=project,
             env={"UV_HTTP_RETRIES": "1", **environment},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
             timeout=SECONDS,
-            check=False,
         )
     except (subprocess.TimeoutExpired, OSError) as error:
         return f"The dependencies are not locked: {_reason(str(error))}. {later}"
     if done.returncode == 0:
         return None
-    return f"The dependencies are not locked: {_reason(done.stderr)}. {later}"
+    return f"The dependencies are not locked: {_reason(done.stderr.decode(errors='replace'))}. {later}"
 
 
 def _reason(stderr: str) -> str:

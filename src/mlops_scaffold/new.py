@@ -2,9 +2,7 @@
 
 import os
 import shutil
-import signal
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from pathlib import Path
 from mlops_scaffold import git
 from mlops_scaffold.errors import DestinationError, GitError
 from mlops_scaffold.lock import lock
+from mlops_scaffold.processes import undisturbed
 from mlops_scaffold.tree import Tree, write_tree
 
 MESSAGE = "Start the project at level {level} of MLOps maturity"
@@ -168,7 +167,7 @@ class _Place:
         try:
             yield
         except BaseException:
-            with _undisturbed(), suppress(GitError):
+            with undisturbed(), suppress(GitError):
                 if git.is_unborn(self._destination):
                     git.empty_index(self._destination)
                 else:
@@ -190,27 +189,13 @@ class _Place:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let nobody interrupt the block: a second Ctrl-C must not stop the clearing up after the first."""
-    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    if threading.current_thread() is not threading.main_thread():
-        names = []  # Only the main thread may set handlers, and only it is interrupted.
-    before = {name: signal.signal(getattr(signal, name), signal.SIG_IGN) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
-
-
-@contextmanager
 def _all_or_nothing(destination: Path) -> Iterator[_Place]:
     place: _Place | None = None
     try:
         place = _Place(destination)
         yield place
     except BaseException as error:
-        with _undisturbed():
+        with undisturbed():
             if place is not None:
                 place.remove()
         if isinstance(error, OSError):

@@ -1,4 +1,4 @@
-"""Results as text. Nothing here prints."""
+"""What `new` and `template` end with."""
 
 import shlex
 from pathlib import Path

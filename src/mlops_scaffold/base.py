@@ -1,0 +1,75 @@
+"""The base of a merge: the files as the templates once gave them, exact wherever that can be known.
+
+The templates of the recorded version are rendered with the recorded answers, and each file is held against the
+manifest. Where it differs, or those templates can't be had, the manifest's blob is looked up in the repository's own
+objects. Only what neither gives is a guess, and the guess is named: a wrong base makes lines look like the team's that
+are not, or the other way round.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mlops_scaffold.project import Project, maintained, read_manifest
+from mlops_scaffold.tree import File, Tree
+
+
+@dataclass(frozen=True, kw_only=True)
+class Base:
+    """Pristine files.
+
+    Attributes:
+        tree: Path → file, without the team's own files, the manifest and the lock.
+        guessed: Paths whose old content could not be had; a later version's stands for it, or none.
+        verified: Whether there was a manifest to hold the files against.
+    """
+
+    tree: Tree
+    guessed: tuple[str, ...]
+    verified: bool
+
+
+def recover(
+    project: Project,
+    manifest: bytes | None,
+    rendered: Iterable[Tree],
+    guess: Callable[[], Tree],
+    blobs: Callable[[Sequence[str]], Mapping[str, bytes]],
+) -> Base:
+    """Find the files that a project was made of.
+
+    Args:
+        project: Level, version and answers.
+        manifest: The manifest as committed; None when there is none, as after a plain `copier copy`.
+        rendered: What the templates of the recorded version give, the best candidate first; it is read lazily.
+        guess: What to take for the old files when nothing else gives them.
+        blobs: Looks up contents in the repository's objects, by id.
+    """
+    package = str(project.answers["package_name"])
+    if manifest is None:
+        for tree in rendered:
+            return Base(tree=maintained(tree, package), guessed=(), verified=False)
+        tree = maintained(guess(), package)
+        return Base(tree=tree, guessed=tuple(tree), verified=False)
+    wanted = read_manifest(manifest)
+    found: dict[str, File] = {}
+    for tree in rendered:
+        candidate = maintained(tree, package)
+        found |= {path: file for path, file in candidate.items() if _matches(file, wanted.get(path))}
+        if found.keys() == wanted.keys():
+            return Base(tree=dict(sorted(found.items())), guessed=(), verified=True)
+    missing = [path for path in wanted if path not in found]
+    contents = blobs([wanted[path][1] for path in missing])
+    found |= {
+        path: File(mode=wanted[path][0], content=contents[wanted[path][1]])
+        for path in missing
+        if wanted[path][1] in contents
+    }
+    guessed = [path for path in missing if path not in found]
+    if guessed:
+        later = maintained(guess(), package)
+        found |= {path: later[path] for path in guessed if path in later}
+    return Base(tree=dict(sorted(found.items())), guessed=tuple(guessed), verified=True)
+
+
+def _matches(file: File, line: tuple[str, str] | None) -> bool:
+    return line == (file.mode, file.blob_id)

@@ -1,0 +1,68 @@
+"""What `status` shows."""
+
+from typing import Any
+
+from mlops_scaffold import journal
+from mlops_scaffold.status import Status
+
+
+def status(found: Status) -> str:
+    """Where a repository stands, for people."""
+    project = found.project
+    name = project.answers.get("project_name", found.path.name)
+    lines = [f"{name}: level {project.level} of MLOps maturity, templates {project.template_version}"]
+    lines += _files(found)
+    waiting = _waiting(found)
+    lines += waiting or ["Nothing is left to do."]
+    if project.level < found.highest:
+        lines.append(
+            f"Level {project.level + 1} is next: `mlops-scaffold upgrade --preview` shows what it adds and asks."
+        )
+    return "\n".join(lines)
+
+
+def as_data(found: Status) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "path": str(found.path),
+        "level": found.project.level,
+        "highest_level": found.highest,
+        "template_version": found.project.template_version,
+        "installed_version": found.installed,
+        "files": found.files,
+        "edited": list(found.edited),
+        "deleted": list(found.deleted),
+        "renamed": dict(found.renamed),
+        "update_waits": found.update,
+        "made_by_newer_version": found.is_newer,
+        "unfinished_upgrade": {"phase": found.unfinished, "title": found.title, "conflicts": list(found.conflicts)}
+        if found.unfinished
+        else None,
+    }
+
+
+def _files(found: Status) -> list[str]:
+    if found.files is None:
+        return [
+            "There is no manifest (made by `copier copy`?), so edits can't be told. `mlops-scaffold update` adds one."
+        ]
+    same = found.files - len(found.edited) - len(found.deleted) - len(found.renamed)
+    lines = [f"{found.files} files of the templates: {same} as they were given"]
+    lines += [f"  edited   {path}" for path in found.edited]
+    lines += [f"  renamed  {path} → {new}" for path, new in found.renamed.items()]
+    lines += [f"  deleted  {path}" for path in found.deleted]
+    return lines
+
+
+def _waiting(found: Status) -> list[str]:
+    if found.unfinished == journal.APPLYING:
+        return [f"Interrupted: {found.title}. `mlops-scaffold upgrade --abort` puts everything back as it was."]
+    if found.unfinished == journal.APPLIED and found.conflicts:
+        return [f"Not finished: {found.title}. In conflict:", *(f"  {path}" for path in found.conflicts)]
+    if found.unfinished == journal.APPLIED:
+        return [f"Applied and not committed: {found.title}. `git commit` finishes it."]
+    if found.is_newer:
+        return [f"It has newer templates than this mlops-scaffold {found.installed}. Install a newer version."]
+    if found.update:
+        return [f"An update to the templates of {found.installed} waits: `mlops-scaffold update --preview` shows it."]
+    return []

@@ -1,0 +1,228 @@
+"""What `upgrade` and `update` show, before and after."""
+
+import shlex
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from mlops_scaffold.apply import Applied
+from mlops_scaffold.levels import Level
+from mlops_scaffold.merge import Change, Conflict
+from mlops_scaffold.upgrade import Upgrade
+
+NOTHING = "Nothing to do. `mlops-scaffold status` says what waits."
+
+HUNK_LINES = 24
+"""Lines of a conflict that are shown; `--json` has them all."""
+
+
+def preview(upgrade: Upgrade, levels: Sequence[Level], *, command: str) -> str:
+    """What an upgrade would do, and what its levels ask of people.
+
+    Args:
+        upgrade: What was prepared.
+        levels: The levels on the way.
+        command: The command that does it.
+    """
+    lines = [_title(upgrade), ""]
+    if upgrade.merge is None:
+        return f"{_title(upgrade)}\n{NOTHING}"
+    lines += [*_adds(levels), *_files(upgrade, with_hunks=True), *_asks(levels), *_success(levels), *_first(levels)]
+    if upgrade.refusals:
+        lines += ["As things are, this would be refused:", *_items(upgrade.refusals), ""]
+    back = f"{command.split(' --', maxsplit=1)[0]} --abort"
+    lines.append(f"Nothing has moved. `{command}` does this; until you commit, `{back}` takes it back.")
+    return "\n".join(lines)
+
+
+def applied(result: Applied, levels: Sequence[Level]) -> str:
+    """What an upgrade did, and how to go on."""
+    upgrade = result.upgrade
+    if upgrade.merge is None:
+        return f"{_title(upgrade)}\n{NOTHING}"
+    lines = [_title(upgrade), "", *_adds(levels), *_files(upgrade, with_hunks=False), *_asks(levels)]
+    lines += [f"Note: {note}" for note in result.notes]
+    if upgrade.merge.conflicts:
+        lines += _how_to_finish(upgrade)
+    else:
+        lines += [
+            "Everything is staged, nothing is committed. Look at it by `git diff --staged`, then:",
+            f'  git commit -m "{upgrade.message}"',
+            "",
+            *_first(levels),
+            "To take it back before the commit: `mlops-scaffold upgrade --abort`.",
+        ]
+    return "\n".join(lines)
+
+
+def aborted(title: str) -> str:
+    """What `--abort` ends with."""
+    return f"Taken back: {title}. Files, index and directories are as they were before."
+
+
+def as_data(
+    upgrade: Upgrade, levels: Sequence[Level], *, is_applied: bool, notes: Iterable[str] = ()
+) -> dict[str, Any]:
+    """The same for programs."""
+    merge = upgrade.merge
+    changes = merge.changes if merge else ()
+
+    def listed(kind: str) -> list[dict[str, Any]]:
+        return [
+            {"path": change.path, "plus": change.plus, "minus": change.minus, "merged": change.merged}
+            for change in changes
+            if change.kind == kind
+        ]
+
+    return {
+        "project": str(upgrade.checkout.project),
+        "from": {"level": upgrade.before.level, "template_version": upgrade.before.template_version},
+        "to": {"level": upgrade.after.level, "template_version": upgrade.after.template_version},
+        "nothing_to_do": merge is None,
+        "applied": is_applied and merge is not None,
+        "files": {kind: listed(kind) for kind in ("added", "changed", "removed")},
+        "conflicts": [
+            {"path": conflict.path, "what": conflict.what, "hunks": list(conflict.hunks)}
+            for conflict in (merge.conflicts if merge else ())
+        ],
+        "kept_deletions": list(merge.kept_deletions) if merge else [],
+        "guessed_base": list(upgrade.guessed),
+        "locks_dependencies": upgrade.locks,
+        "refusals": list(upgrade.refusals),
+        "notes": list(notes),
+        "commit_message": upgrade.message,
+        "levels": [
+            {
+                "level": level.number,
+                "name": level.name,
+                "adds": list(level.adds),
+                "asks": {role: list(sentences) for role, sentences in level.asks.items()},
+                "success": [{"sign": criterion.sign, "ids": list(criterion.ids)} for criterion in level.success],
+                "first": [{"run": command.run, "does": command.does} for command in level.first],
+            }
+            for level in levels
+        ],
+    }
+
+
+def _title(upgrade: Upgrade) -> str:
+    before, after = upgrade.before, upgrade.after
+    name = after.answers.get("project_name", upgrade.checkout.project.name)
+    level = f"level {after.level}" if before.level == after.level else f"level {before.level} → {after.level}"
+    versions = (before.template_version, after.template_version)
+    templates = versions[0] if versions[0] == versions[1] else " → ".join(versions)
+    return f"{name}: {level} of MLOps maturity, templates {templates}"
+
+
+def _adds(levels: Sequence[Level]) -> list[str]:
+    lines = []
+    for level in levels:
+        lines += [f"Level {level.number}, {level.name}, adds", *_items(level.adds), ""]
+    return lines
+
+
+def _asks(levels: Sequence[Level]) -> list[str]:
+    lines = []
+    for level in levels:
+        lines.append(f"Level {level.number} asks of people")
+        for role, sentences in level.asks.items():
+            lines += [f"  {role}", *(f"  {line}" for line in _items(sentences))]
+        lines.append("")
+    return lines
+
+
+def _success(levels: Sequence[Level]) -> list[str]:
+    lines = []
+    for level in levels:
+        lines += [f"Level {level.number} works when", *_items(criterion.sign for criterion in level.success), ""]
+    return lines
+
+
+def _first(levels: Sequence[Level]) -> list[str]:
+    if not levels:
+        return []
+    commands = levels[-1].first
+    width = max(len(command.run) for command in commands)
+    return ["First commands", *(f"  {command.run:{width}}   {command.does}" for command in commands), ""]
+
+
+def _files(upgrade: Upgrade, *, with_hunks: bool) -> list[str]:
+    merge = upgrade.merge
+    if merge is None:
+        return []
+    lines = ["Files"]
+    if upgrade.guessed:
+        lines += [
+            "  ! The old templates could not be had for these files, so their merge is a guess. Read them closely:",
+            *(f"    {path}" for path in upgrade.guessed),
+        ]
+    for kind in ("added", "changed", "removed"):
+        if found := [change for change in merge.changes if change.kind == kind]:
+            lines.append(f"  {len(found)} {kind}, {_sum(found)}")
+            lines += _by_directory(found) if kind == "added" else _one_by_one(found)
+    if merge.kept_deletions:
+        lines.append(f"  {len(merge.kept_deletions)} that you deleted and the templates change: deleted they stay")
+        lines += [f"    {path}" for path in merge.kept_deletions]
+    if merge.conflicts:
+        lines.append(f"  {len(merge.conflicts)} in conflict: here you decide")
+        lines += [line for conflict in merge.conflicts for line in _conflict(conflict, with_hunks=with_hunks)]
+    if upgrade.locks:
+        lines.append(f"  {upgrade.lock_path} is made again by uv")
+    return [*lines, ""]
+
+
+def _sum(changes: Iterable[Change]) -> str:
+    found = list(changes)
+    plus, minus = sum(change.plus or 0 for change in found), sum(change.minus or 0 for change in found)
+    return " ".join([f"+{plus:,}"] + ([f"-{minus:,}"] if minus else []))
+
+
+def _by_directory(changes: Sequence[Change]) -> list[str]:
+    groups: dict[str, list[Change]] = {}
+    for change in changes:
+        groups.setdefault(str(PurePosixPath(change.path).parent), []).append(change)
+    rows = []
+    for folder, found in sorted(groups.items()):
+        name = found[0].path if len(found) == 1 else f"{folder}/ ({len(found)} files)"
+        rows.append((name, _sum(found)))
+    return _table(rows)
+
+
+def _one_by_one(changes: Sequence[Change]) -> list[str]:
+    rows = []
+    for change in changes:
+        counts = "binary" if change.plus is None else _sum([change])
+        rows.append((change.path, f"{counts}, with your own changes in it" if change.merged else counts))
+    return _table(rows)
+
+
+def _table(rows: Sequence[tuple[str, str]]) -> list[str]:
+    width = min(60, max(len(name) for name, _ in rows))
+    return [f"    {name:{width}}  {text}" for name, text in rows]
+
+
+def _conflict(conflict: Conflict, *, with_hunks: bool) -> list[str]:
+    lines = [f"    {conflict.path}: {conflict.what}"]
+    if with_hunks:
+        for hunk in conflict.hunks:
+            shown = hunk.splitlines()
+            more = [f"… {len(shown) - HUNK_LINES} more lines"] if len(shown) > HUNK_LINES else []
+            lines += [f"      {line}" for line in (*shown[:HUNK_LINES], *more)]
+    return lines
+
+
+def _how_to_finish(upgrade: Upgrade) -> list[str]:
+    conflicts = upgrade.merge.conflicts if upgrade.merge else ()
+    lines = ["To finish: edit the files in conflict (or `git mergetool`), then", "  git add " + " ".join(
+        _for_shell(conflict.path) for conflict in conflicts)]  # fmt: skip
+    if (upgrade.checkout.project / "uv.lock").is_file():
+        lines.append("  uv lock && git add uv.lock")
+    return [*lines, "  git commit", "To take it back: `mlops-scaffold upgrade --abort`."]
+
+
+def _for_shell(path: str) -> str:
+    return shlex.quote(path)
+
+
+def _items(sentences: Iterable[str]) -> list[str]:
+    return [f"  - {sentence}" for sentence in sentences]

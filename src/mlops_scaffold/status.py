@@ -1,0 +1,151 @@
+"""Where a repository stands: its level, what the team did to the files of the templates, what waits."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlops_scaffold import journal
+from mlops_scaffold.checkout import Checkout, find_project, open_checkout
+from mlops_scaffold.errors import RefusedError, ScaffoldError
+from mlops_scaffold.fast_import import Stream, workshop
+from mlops_scaffold.history import order
+from mlops_scaffold.levels import highest
+from mlops_scaffold.project import MANIFEST, PROJECT, Project, manifest, read_manifest, read_project
+from mlops_scaffold.questions import TEMPLATE_VERSION, read_questions, resolve
+from mlops_scaffold.render import render
+from mlops_scaffold.tree import EXECUTABLE, REGULAR, File, Tree
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """Where a repository stands.
+
+    Attributes:
+        path: The project's directory.
+        project: What it was made from.
+        installed: The version of mlops-scaffold that looks at it.
+        highest: The highest level of that version.
+        files: How many files the templates gave that upgrades maintain; None when there is no manifest.
+        edited: Those that differ from what the templates gave.
+        deleted: Those that are gone.
+        renamed: Those that are somewhere else: path → new path.
+        update: Whether `update` has something to bring.
+        is_newer: Whether the repository was made by a newer version than the installed one.
+        unfinished: An upgrade that is interrupted or not committed: `journal.APPLYING` or `journal.APPLIED`.
+        title: What that upgrade is called.
+        conflicts: Where a person must still decide in it.
+    """
+
+    path: Path
+    project: Project
+    installed: str
+    highest: int
+    files: int | None
+    edited: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
+    renamed: Mapping[str, str]
+    update: bool
+    is_newer: bool
+    unfinished: str | None
+    title: str | None
+    conflicts: tuple[str, ...] = ()
+
+
+def read_status(path: Path, templates: Tree, installed: str) -> Status:
+    """Look at a repository as it is on the disk.
+
+    Args:
+        path: A directory of the project or in it.
+        templates: The templates of this version.
+        installed: This version.
+
+    Raises:
+        RefusedError: It is no project, or its state can't be understood.
+    """
+    place = find_project(path)
+    project = read_project((place / PROJECT).read_bytes())
+    state = place / MANIFEST
+    listed = read_manifest(state.read_bytes()) if state.is_file() else None
+    wanted = {name: line for name, line in (listed or {}).items() if name != PROJECT}
+    missing = [name for name in wanted if not (place / name).exists() and not (place / name).is_symlink()]
+    checkout = _checkout(place)
+    renamed = _renamed(checkout, missing, wanted) if checkout and missing else {}
+    entry = journal.read(checkout) if checkout else None
+    if checkout and entry and entry.phase == journal.APPLIED and _is_over(checkout, entry):
+        entry = None
+    is_newer = _is_newer(project, installed)
+    return Status(
+        path=place,
+        project=project,
+        installed=installed,
+        highest=highest(templates),
+        files=None if listed is None else len(wanted),
+        edited=tuple(name for name, line in wanted.items() if name not in missing and _differs(place / name, *line)),
+        deleted=tuple(name for name in missing if name not in renamed),
+        renamed=renamed,
+        update=not is_newer and (listed is None or _gives(templates, project, installed) != listed),
+        is_newer=is_newer,
+        unfinished=entry.phase if entry else None,
+        title=entry.title if entry else None,
+        conflicts=tuple(_unmerged(checkout, entry.conflicts)) if checkout and entry else (),
+    )
+
+
+def _checkout(place: Path) -> Checkout | None:
+    try:
+        return open_checkout(place)
+    except RefusedError:
+        return None
+
+
+def _is_over(checkout: Checkout, entry: journal.Journal) -> bool:
+    return entry.head != checkout.head or checkout.succeeds("diff-index", "--cached", "--quiet", "HEAD")
+
+
+def _unmerged(checkout: Checkout, conflicts: Iterable[str]) -> list[str]:
+    still = {line.split("\t", 1)[1] for line in checkout.names("ls-files", "--unmerged", "-z")}
+    return [path for path in conflicts if path in still]
+
+
+def _is_newer(project: Project, installed: str) -> bool:
+    recorded, own = order(project.template_version), order(installed)
+    return bool(recorded and own and recorded > own)
+
+
+def _differs(path: Path, mode: str, oid: str) -> bool:
+    """Whether a file is not what the templates gave. Line ends do not count: a check-out may change them."""
+    if path.is_symlink() or not path.is_file():
+        return True
+    content = path.read_bytes()
+    same = any(File(content=text).blob_id == oid for text in (content, content.replace(b"\r\n", b"\n")))
+    is_executable = bool(path.stat().st_mode & 0o100)
+    return not same or mode != (EXECUTABLE if is_executable else REGULAR)
+
+
+def _renamed(checkout: Checkout, missing: list[str], wanted: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """Where the missing files are now, as git's own search for renames sees it in the index."""
+    contents = checkout.blobs([wanted[name][1] for name in missing])
+    files = {
+        f"{checkout.prefix}{name}": File(mode=wanted[name][0], content=contents[wanted[name][1]])
+        for name in missing
+        if wanted[name][1] in contents
+    }
+    if not files:
+        return {}
+    with workshop(checkout, keep=False) as shop:
+        stream = Stream()
+        stream.commit(files, message="missing")
+        (old,) = shop.write(stream)
+        words = ["diff-index", "--cached", "-M", "--diff-filter=R", "--name-status", "-z", old.tree]
+        found = checkout.names(*words, env=shop.env)
+    pairs = zip(found[1::3], found[2::3], strict=True)
+    return {before.removeprefix(checkout.prefix): after.removeprefix(checkout.prefix) for before, after in pairs}
+
+
+def _gives(templates: Tree, project: Project, installed: str) -> dict[str, tuple[str, str]] | None:
+    """The manifest that `update` would write; None when it would ask something first."""
+    try:
+        answers = resolve(read_questions(templates), {**project.given, TEMPLATE_VERSION: installed}, {})
+        return read_manifest(manifest(render(templates, answers), answers["package_name"]).content)
+    except ScaffoldError:
+        return None
