@@ -47,7 +47,7 @@ class Workshop:
             GitError: Git refused, for instance because the disk is full.
         """
         env = {**self.env, "GIT_DIR": str(self.git_dir)}
-        words = ["fast-import", "--quiet", "--done", "--date-format=raw"]
+        words = ["fast-import", "--quiet", "--force", "--done", "--date-format=raw"]
         lines = git.output(words, self.git_dir, stdin=stream.content(), env=env).decode().splitlines()
         # Per commit the answer to `get-mark`, then that to `ls`: `<mode> tree <id>\t`.
         return [
