@@ -194,8 +194,9 @@ def prepare(source: Source, templates: Tree, answers: Answers, *, look_only: boo
         locks=with_lock and has_lock and changes_packages and not merge.conflicts,
         guessed=tuple(f"{checkout.prefix}{path}" for path in base.guessed),
     )
-    lying = in_the_way(checkout, found.touched, look_only=look_only)
-    return replace(found, refusals=(*([waiting] if waiting else []), *lying))
+    # What is under way changes files too, so that naming those would only confuse.
+    refusals = [waiting] if waiting else in_the_way(checkout, found.touched, look_only=look_only)
+    return replace(found, refusals=tuple(refusals))
 
 
 def nothing_to_do(source: Source) -> Upgrade:
