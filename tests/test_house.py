@@ -42,8 +42,11 @@ def test_a_run_that_asks_nothing_does_not_import_copier(tmp_path: Path) -> None:
 
 def test_help_names_every_command_option_and_exit_code(run: Run) -> None:
     for words, wanted in {
-        (): ["new", "template"],
-        ("--help",): ["new", "template", "--version", "130 Ctrl-C"],
+        (): ["new", "template", "upgrade", "update", "status"],
+        ("--help",): ["new", "template", "upgrade", "update", "status", "--version", "130 Ctrl-C"],
+        ("upgrade", "--help"): ["[PATH]", "--to", "--preview", "--abort", "--defaults", "--data", "--no-lock", "--json"],
+        ("update", "--help"): ["[PATH]", "--preview", "--abort", "--defaults", "--data", "--no-lock", "--json"],
+        ("status", "--help"): ["[PATH]", "--json"],
         ("new", "--help"): [
             "DEST",
             "--level",
@@ -83,6 +86,23 @@ def test_the_readme_shows_what_new_prints(level: int, tmp_path: Path) -> None:
     assert shown
     made = files_in(generate(tmp_path / "p", project_name="Flight delays", level=level))
     assert int(shown[1]) == len(made) + len({MANIFEST})
+
+
+def test_the_readme_shows_what_an_upgrade_prints(run: Run, tmp_path: Path) -> None:
+    """The edits that the README tells of, made to its repository: each line that it shows is one that is printed."""
+    project = tmp_path / "flight-delays"
+    run("new", project, "--level", "1", "--defaults", "--no-lock")
+    with (project / "README.md").open("a") as readme:
+        readme.write("\n## Who we are\n\nAda, Dana and Sam.\n")
+    settings = project / "config/data.toml"
+    settings.write_text(settings.read_text().replace("delay_days = 1", "delay_days = 3"))
+    (project / "docs/roles.md").rename(project / "docs/people.md")
+    (project / "SECURITY.md").unlink()
+    for words in (["add", "--all"], ["commit", "--quiet", "--message", "Our own ways"]):
+        subprocess.run(["git", *words], cwd=project, check=True)
+    shown = (ROOT / "README.md").read_text().partition("$ mlops-scaffold upgrade --preview\n")[2].partition("```")[0]
+    printed = run("upgrade", project, "--preview").stdout.splitlines()
+    assert [line for line in shown.splitlines() if line not in printed] == []
 
 
 def test_no_module_is_long() -> None:
