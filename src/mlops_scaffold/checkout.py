@@ -98,7 +98,7 @@ class Checkout:
         if not wanted:
             return {}
         found = {}
-        for line in self.names("ls-tree", "-z", "--full-tree", tree, "--", *wanted, env=env):
+        for line in self.names("--literal-pathspecs", "ls-tree", "-z", "--full-tree", tree, "--", *wanted, env=env):
             meta, path = line.split("\t", 1)
             mode, kind, oid = meta.split()
             found[path] = Entry(mode=mode, kind=kind, id=oid)

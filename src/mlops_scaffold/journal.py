@@ -127,6 +127,8 @@ def restore(checkout: Checkout, journal: Journal) -> None:
         if (checkout.git_dir / name).exists():
             checkout.git("update-ref", "-d", name)
     (checkout.git_dir / "MERGE_MSG").unlink(missing_ok=True)
+    # Otherwise git would take the files put back for the resolution of the conflict, and repeat that next time.
+    checkout.succeeds("rerere", "clear")
     close(checkout)
     checkout.succeeds("update-index", "-q", "--refresh")
 

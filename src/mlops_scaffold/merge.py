@@ -20,7 +20,7 @@ from mlops_scaffold.tree import File, Tree
 
 MERGE_SETTINGS = (
     *("-c", "merge.conflictStyle=zdiff3"),
-    *("-c", "merge.directoryRenames=conflict"),
+    *("-c", "merge.directoryRenames=true"),
     *("-c", "merge.renames=true"),
     *("-c", "merge.renameLimit=30000"),
     *("-c", "merge.renormalize=true"),
@@ -85,6 +85,7 @@ class Merge:
         conflicts: Where a person must decide.
         stages: Lines for `git update-index --index-info`: both versions, and their base, of each path in conflict.
         kept_deletions: Files that the team deleted and the new templates change. They stay deleted.
+        followed: New files that went where the team has moved their directory: path → path in the templates.
     """
 
     tree: str
@@ -93,6 +94,7 @@ class Merge:
     conflicts: tuple[Conflict, ...]
     stages: tuple[str, ...]
     kept_deletions: tuple[str, ...]
+    followed: Mapping[str, str]
 
     @property
     def touched(self) -> list[str]:
@@ -165,6 +167,7 @@ def three_way(
             )
         ),
         kept_deletions=tuple(sorted({path.partition(f"~{new.commit}")[0] for path in deleted})),
+        followed=dict(sorted(result.followed.items())),
     )
 
 

@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+MOVED = "Path updated due to directory rename"
+
 Stages = Mapping[int, tuple[str, str]]
 """Stage (1 base, 2 ours, 3 theirs) → mode and object id."""
 
@@ -16,11 +18,13 @@ class Output:
         tree: The merged tree, marks of conflicts included.
         stages: What met at each path in conflict.
         messages: Git's sentences about the conflicts at a path.
+        followed: Path of a new file → where it would be, had not ours moved the directory.
     """
 
     tree: str
     stages: Mapping[str, Stages]
     messages: Mapping[str, list[str]]
+    followed: Mapping[str, str]
 
 
 def parse(output: bytes) -> Output:
@@ -32,6 +36,7 @@ def parse(output: bytes) -> Output:
     fields = [os.fsdecode(field) for field in output.split(b"\0")]
     stages: dict[str, dict[int, tuple[str, str]]] = {}
     messages: dict[str, list[str]] = {}
+    followed: dict[str, str] = {}
     at = 1
     while at < len(fields) and fields[at]:
         meta, path = fields[at].split("\t", 1)
@@ -41,8 +46,11 @@ def parse(output: bytes) -> Output:
     at += 1
     while at < len(fields) and fields[at]:
         kind = at + 1 + int(fields[at])
+        paths = fields[at + 1 : kind]
         if fields[kind].startswith("CONFLICT"):
-            for path in fields[at + 1 : kind]:
+            for path in paths:
                 messages.setdefault(path, []).append(fields[kind + 1].strip())
+        elif fields[kind] == MOVED:
+            followed[paths[0]] = paths[1]
         at = kind + 2
-    return Output(tree=fields[0], stages=stages, messages=messages)
+    return Output(tree=fields[0], stages=stages, messages=messages, followed=followed)

@@ -1,7 +1,8 @@
 """What `upgrade` and `update` show, before and after."""
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -86,6 +87,7 @@ def as_data(
             for conflict in (merge.conflicts if merge else ())
         ],
         "kept_deletions": list(merge.kept_deletions) if merge else [],
+        "followed": dict(merge.followed) if merge else {},
         "guessed_base": list(upgrade.guessed),
         "locks_dependencies": upgrade.locks,
         "refusals": list(upgrade.refusals),
@@ -160,6 +162,9 @@ def _files(upgrade: Upgrade, *, with_hunks: bool) -> list[str]:
         if found := [change for change in merge.changes if change.kind == kind]:
             lines.append(f"  {len(found)} {kind}, {_sum(found)}")
             lines += _by_directory(found) if kind == "added" else _one_by_one(found)
+    if merge.followed:
+        lines.append(f"  {len(merge.followed)} of the added went where you have moved their directory")
+        lines += _moves(merge.followed)
     if merge.kept_deletions:
         lines.append(f"  {len(merge.kept_deletions)} that you deleted and the templates change: deleted they stay")
         lines += [f"    {path}" for path in merge.kept_deletions]
@@ -169,6 +174,13 @@ def _files(upgrade: Upgrade, *, with_hunks: bool) -> list[str]:
     if upgrade.locks:
         lines.append(f"  {upgrade.lock_path} is made again by uv")
     return [*lines, ""]
+
+
+def _moves(followed: Mapping[str, str]) -> list[str]:
+    moves = Counter(
+        f"    {PurePosixPath(before).parent}/ → {PurePosixPath(after).parent}/" for after, before in followed.items()
+    )
+    return [f"{move}  {count} {'file' if count == 1 else 'files'}" for move, count in moves.items()]
 
 
 def _sum(changes: Iterable[Change]) -> str:
