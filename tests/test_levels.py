@@ -16,8 +16,10 @@ from mlops_scaffold.render import render
 from mlops_scaffold.template import export
 from mlops_scaffold.tree import Tree
 
-WIDTH = 110
-"""With an indent, a sentence of this length fits into 120 columns."""
+COLUMNS = 120
+
+WIDTH = COLUMNS - 10
+"""The longest sentence: reports indent it."""
 
 SMALL = """
 name: automated training
@@ -133,6 +135,10 @@ def test_a_level_says_enough_in_lines_that_fit(level: Level) -> None:
     assert 3 <= len(level.first) <= 5
     assert list(level.asks) == ["data scientists", "data engineers", "software engineers"]
     assert [sentence for sentence in sentences(level) if len(sentence) > WIDTH] == []
+    widest = max(len(command.run) for command in level.first)
+    assert [
+        command.does for command in level.first if len("  ") + widest + len("   ") + len(command.does) > COLUMNS
+    ] == []
     full = [sentence for sentence in sentences(level) if sentence not in [command.does for command in level.first]]
     assert [sentence for sentence in full if not sentence.endswith(".")] == []
 
