@@ -44,7 +44,16 @@ def test_help_names_every_command_option_and_exit_code(run: Run) -> None:
     for words, wanted in {
         (): ["new", "template", "upgrade", "update", "status"],
         ("--help",): ["new", "template", "upgrade", "update", "status", "--version", "130 Ctrl-C"],
-        ("upgrade", "--help"): ["[PATH]", "--to", "--preview", "--abort", "--defaults", "--data", "--no-lock", "--json"],
+        ("upgrade", "--help"): [
+            "[PATH]",
+            "--to",
+            "--preview",
+            "--abort",
+            "--defaults",
+            "--data",
+            "--no-lock",
+            "--json",
+        ],
         ("update", "--help"): ["[PATH]", "--preview", "--abort", "--defaults", "--data", "--no-lock", "--json"],
         ("status", "--help"): ["[PATH]", "--json"],
         ("new", "--help"): [

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from mlops_scaffold import journal
+from mlops_scaffold import aftermath, journal
 from mlops_scaffold.checkout import Checkout
 from mlops_scaffold.errors import RefusedError, TemplateError
 from mlops_scaffold.lock import lock
@@ -63,20 +63,23 @@ def apply(upgrade: Upgrade) -> Applied:
         raise RefusedError("\n".join([*upgrade.refusals, "Nothing was changed."]))
     if merge is None:
         return Applied(upgrade=upgrade, notes=())
-    entry = journal.begin(checkout, title=upgrade.message, touched=upgrade.touched)
     try:
-        checkout.git("read-tree", "-m", "-u", "--no-recurse-submodules", "HEAD", merge.tree)
+        entry = journal.begin(checkout, title=upgrade.message, touched=upgrade.touched)
+        # One process writes, so that nobody writes any more when that one has ended.
+        words = ("-c", "checkout.workers=1", "read-tree", "-m", "-u", "--no-recurse-submodules")
+        checkout.git(*words, checkout.head, merge.tree)
         if merge.conflicts:
             _mark_conflicts(upgrade, merge)
         else:
             _assert_equal(checkout, merge.tree)
-        _write_message(upgrade, merge)
-        note = _lock(upgrade)
+        # `git commit` starts with it.
+        (checkout.git_dir / "MERGE_MSG").write_text(f"{upgrade.message}\n", encoding="utf-8")
+        note = _lock(upgrade, entry)
+        journal.finish(checkout, entry, conflicts=[conflict.path for conflict in merge.conflicts])
     except BaseException:
         with undisturbed():
-            journal.restore(checkout, entry)
+            journal.undo(checkout)
         raise
-    journal.finish(checkout, entry, conflicts=[conflict.path for conflict in merge.conflicts])
     return Applied(upgrade=upgrade, notes=(note,) if note else ())
 
 
@@ -91,8 +94,7 @@ def abort(checkout: Checkout) -> str:
     """
     with alone(checkout):
         entry = journal.read(checkout)
-        if entry is None or (entry.phase == journal.APPLIED and _is_over(checkout, entry)):
-            journal.close(checkout)
+        if entry is None or (entry.phase == journal.APPLIED and aftermath.is_over(checkout, entry)):
             raise RefusedError(
                 "There is no upgrade to take back: none is under way, and what is committed `git revert` takes back."
             )
@@ -101,7 +103,7 @@ def abort(checkout: Checkout) -> str:
                 f"Commits were made since the upgrade was interrupted. To take it back, run `git reset --soft "
                 f"{entry.head[:12]}` first. To keep things as they are, remove {checkout.git_dir / journal.FOLDER}."
             )
-        if entry.phase == journal.APPLIED and (changed := _changed_since(checkout, entry)):
+        if entry.phase == journal.APPLIED and (changed := aftermath.changed_since(checkout, entry)):
             raise RefusedError(
                 f"Changed since the upgrade: {', '.join(changed)}. Taking the upgrade back would lose that. Save it "
                 "elsewhere, `git restore` those files, then run this again."
@@ -111,23 +113,9 @@ def abort(checkout: Checkout) -> str:
         return entry.title
 
 
-def _is_over(checkout: Checkout, entry: journal.Journal) -> bool:
-    """Whether the team has committed the upgrade, or has thrown it away."""
-    return entry.head != checkout.head or checkout.succeeds("diff-index", "--cached", "--quiet", "HEAD")
-
-
-def _changed_since(checkout: Checkout, entry: journal.Journal) -> list[str]:
-    """Paths that somebody has worked on since the upgrade was applied; those in conflict are expected to be."""
-    env = {"GIT_OPTIONAL_LOCKS": "0"}
-    words = ["--name-only", "-z", "--no-renames", "--ignore-submodules"]
-    edited = set(checkout.names("diff", "--no-ext-diff", "--no-textconv", *words, env=env)) & set(entry.touched)
-    staged = set(checkout.names("diff-index", "--cached", *words, "HEAD")) - set(entry.touched)
-    return sorted((edited | staged) - set(entry.conflicts))
-
-
 def _assert_equal(checkout: Checkout, tree: str) -> None:
     """Hold the index against the tree that the preview shows."""
-    if not checkout.succeeds("diff-index", "--cached", "--quiet", tree):
+    if checkout.names("diff-index", "--cached", "--ita-invisible-in-index", "--name-only", "-z", tree):
         raise TemplateError("What git has checked out is not what was merged. Everything is put back as it was.")
 
 
@@ -142,21 +130,14 @@ def _mark_conflicts(upgrade: Upgrade, merge: Merge) -> None:
     checkout.git("rerere")
 
 
-def _write_message(upgrade: Upgrade, merge: Merge) -> None:
-    """Leave a message that `git commit` starts with."""
-    lines = [upgrade.message, ""]
-    if merge.conflicts:
-        lines += ["# Conflicts:", *(f"#\t{conflict.path}" for conflict in merge.conflicts), ""]
-    (upgrade.checkout.git_dir / "MERGE_MSG").write_bytes("\n".join(lines).encode(errors="surrogateescape"))
-
-
-def _lock(upgrade: Upgrade) -> str | None:
+def _lock(upgrade: Upgrade, entry: journal.Journal) -> str | None:
     """Lock the dependencies again and stage the lock where the team keeps it in git; or a sentence why not."""
     if not upgrade.locks:
         return None
     checkout = upgrade.checkout
     if note := lock(checkout.project):
+        journal.put_back(checkout, entry, upgrade.lock_path)  # it may be half written
         return note
-    if checkout.entries("HEAD", [upgrade.lock_path]):
+    if upgrade.lock_is_committed:
         checkout.git("--literal-pathspecs", "add", "--force", "--", upgrade.lock_path)
     return None

@@ -9,7 +9,7 @@ are not, or the other way round.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mlops_scaffold.project import Project, maintained, read_manifest
+from mlops_scaffold.project import PROJECT, Project, maintained, read_manifest
 from mlops_scaffold.tree import File, Tree
 
 
@@ -50,7 +50,8 @@ def recover(
             return Base(tree=maintained(tree, package), guessed=(), verified=False)
         tree = maintained(guess(), package)
         return Base(tree=tree, guessed=tuple(tree), verified=False)
-    wanted = read_manifest(manifest)
+    # The state is taken as it is committed, so its old text is not needed.
+    wanted = {path: line for path, line in read_manifest(manifest).items() if path != PROJECT}
     found: dict[str, File] = {}
     for tree in rendered:
         candidate = maintained(tree, package)
@@ -68,6 +69,7 @@ def recover(
     if guessed:
         later = maintained(guess(), package)
         found |= {path: later[path] for path in guessed if path in later}
+        guessed = [path for path in guessed if path not in later or not _matches(later[path], wanted[path])]
     return Base(tree=dict(sorted(found.items())), guessed=tuple(guessed), verified=True)
 
 

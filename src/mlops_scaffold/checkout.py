@@ -6,6 +6,7 @@ which is how `os.fsdecode` gives them).
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,9 @@ SETTINGS = (
     *("-c", "core.hooksPath=/dev/null"),  # a merge that is not committed is nobody's business yet
     *("-c", "core.fsmonitor=false"),  # it would start a daemon that outlives us
     *("-c", "core.quotePath=false"),
+    *("-c", "diff.orderFile=/dev/null"),
     *("-c", "gc.auto=0"),
+    *("-c", "splitIndex.sharedIndexExpire=never"),  # the journal's copy of the index needs the shared part
     *("-c", "submodule.recurse=false"),
 )
 
@@ -26,10 +29,11 @@ UNFINISHED = {
     "CHERRY_PICK_HEAD": "cherry-pick",
     "REVERT_HEAD": "revert",
     "rebase-merge": "rebase",
+    "rebase-apply/applying": "am",
     "rebase-apply": "rebase",
     "BISECT_LOG": "bisect",
 }
-"""What git leaves in its directory while something is going on, and what that is called."""
+"""What git leaves in its directory while something is going on, and the command that began it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +128,12 @@ def find_project(path: Path) -> Path:
     for place in (start, *start.parents):
         if (place / PROJECT).is_file():
             return place
+    # A sparse checkout, or somebody, may have taken it off the disk.
+    top = git.top_level(start) if start.is_dir() else None
+    above = [place for place in (start, *start.parents) if top and place.is_relative_to(top.resolve())]
+    names = {f"HEAD:{(place.relative_to(above[-1]) / PROJECT).as_posix()}": place for place in above}
+    if top and (found := git.blobs(list(names), top)):
+        return names[next(iter(found))]
     raise RefusedError(
         f"There is no {PROJECT} in {path} or above it, so this is no repository that mlops-scaffold made. "
         "Name one; to make one, run `mlops-scaffold new`."
@@ -141,10 +151,14 @@ def open_checkout(project: Path) -> Checkout:
         GitError: Git is missing or too old.
     """
     git.require()
+    if "\n" in str(project):
+        raise RefusedError(f"The path {str(project)!r} holds a line break, which git's answers can't tell. Rename it.")
     asked = ("--show-toplevel", "--absolute-git-dir", "--show-object-format", "--git-path", "index")
     done = git.start(["rev-parse", *asked, "--git-path", "objects", "HEAD^{commit}", "HEAD^{tree}"], project)
     answers = [os.fsdecode(line) for line in done.stdout.splitlines()]
     if len(answers) < len(asked):
+        if b"not a git repository" not in done.stderr and b"work tree" not in done.stderr:
+            raise RefusedError(f"Git refuses to work in {project}: {git.reason(done)}. Mend that, then run this again.")
         raise RefusedError(
             f"{project} is not in a git work tree, and a merge needs one. Run `git init`, `git add --all` and "
             "`git commit` there, then run this again."
@@ -172,6 +186,8 @@ def find_repository(path: Path) -> Checkout:
         RefusedError: The path is in no repository.
         GitError: Git is missing or too old.
     """
+    with suppress(RefusedError):
+        return open_checkout(find_project(path))
     nearest = next(place for place in (path.resolve(), *path.resolve().parents) if place.is_dir())
     return open_checkout(nearest)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mlops_scaffold import git
-from mlops_scaffold.checkout import Checkout
+from mlops_scaffold.checkout import SETTINGS, Checkout
 from mlops_scaffold.tree import Tree
 
 NOBODY = b"mlops-scaffold <mlops-scaffold@localhost> 0 +0000"
@@ -47,7 +47,7 @@ class Workshop:
             GitError: Git refused, for instance because the disk is full.
         """
         env = {**self.env, "GIT_DIR": str(self.git_dir)}
-        words = ["fast-import", "--quiet", "--force", "--done", "--date-format=raw"]
+        words = [*SETTINGS, "fast-import", "--quiet", "--force", "--done", "--date-format=raw"]
         lines = git.output(words, self.git_dir, stdin=stream.content(), env=env).decode().splitlines()
         # Per commit the answer to `get-mark`, then that to `ls`: `<mode> tree <id>\t`.
         return [
@@ -125,7 +125,7 @@ def workshop(checkout: Checkout, *, keep: bool) -> Iterator[Workshop]:
     """
     with TemporaryDirectory(prefix="mlops-scaffold-") as name:
         git_dir = Path(name).resolve() / "repository"
-        words = ["init", "--quiet", "--bare", "--template=", f"--object-format={checkout.object_format}"]
+        words = [*SETTINGS, "init", "--quiet", "--bare", "--template=", f"--object-format={checkout.object_format}"]
         git.output([*words, str(git_dir)], checkout.top)
         if keep:
             env = {"GIT_OBJECT_DIRECTORY": str(checkout.objects)}

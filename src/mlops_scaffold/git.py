@@ -89,7 +89,7 @@ def commit(message: str, path: Path) -> str | None:
         program said no.
     """
     done = start(["-c", "user.useConfigOnly=true", "commit", "--quiet", "--message", message], path)
-    return None if done.returncode == 0 else _reason(done)
+    return None if done.returncode == 0 else reason(done)
 
 
 def start(
@@ -128,7 +128,7 @@ def output(
     done = start(words, path, stdin=stdin, env=env)
     if done.returncode != 0:
         verb = next(word for word in words if not word.startswith("-") and "=" not in word)
-        raise GitError(f"`git {verb}` failed: {_reason(done)}. Mend that, then run this again.")
+        raise GitError(f"`git {verb}` failed: {reason(done)}. Mend that, then run this again.")
     return done.stdout
 
 
@@ -136,11 +136,11 @@ def _run(words: Sequence[str], path: Path | None = None) -> str:
     return os.fsdecode(output(words, path))
 
 
-def _reason(done: subprocess.CompletedProcess[bytes]) -> str:
+def reason(done: subprocess.CompletedProcess[bytes]) -> str:
     """The line of git's report that a reader needs: an error, else the last that is not an indented hint."""
     report = (done.stderr or done.stdout).decode(errors="replace")
     lines = [line for line in report.splitlines() if line.strip() and not line[0].isspace()]
-    errors = [line for line in lines if line.startswith("error:")]
+    errors = [line for line in lines if line.startswith(("error:", "fatal:"))]
     return (errors or lines or ["it gave no reason"])[-1].rstrip(".")
 
 

@@ -8,18 +8,20 @@ deleted, and the marks of a conflict bear names that a person understands.
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from mlops_scaffold import git
 from mlops_scaffold.checkout import SETTINGS, Checkout
 from mlops_scaffold.errors import GitError
 from mlops_scaffold.fast_import import NOBODY, Stream, Workshop
-from mlops_scaffold.merge_tree import Output, Stages, parse
+from mlops_scaffold.merge_tree import Output, Stages, gathered, left_in_place, parse
 from mlops_scaffold.tree import File, Tree
 
 MERGE_SETTINGS = (
     *("-c", "merge.conflictStyle=zdiff3"),
+    *("-c", "merge.default=text"),
     *("-c", "merge.directoryRenames=true"),
     *("-c", "merge.renames=true"),
     *("-c", "merge.renameLimit=30000"),
@@ -138,13 +140,18 @@ def three_way(
         raise GitError(f"`git merge-tree` failed: {report}. Nothing was changed.")
     result = parse(done.stdout)
     labels = {ours.commit: YOURS, new.commit: names.theirs}
-    deleted = tuple(path for path, stages in result.stages.items() if stages.keys() == {1, 3})
-    conflicting = {path: stages for path, stages in result.stages.items() if path not in deleted}
+    together, aside = gathered(result.stages, f"~{new.commit}")
+    deleted = tuple(path for path, stages in together.items() if stages.keys() == {1, 3})
+    freed = _freed(checkout, workshop, result, f"~{ours.commit}", deleted)
+    is_taken = partial(checkout.entries, result.tree, env=workshop.env)
+    team = checkout.entries("HEAD", set(result.followed.values()))
+    left = left_in_place(result, team, deleted, lambda name: any(e.kind != "tree" for e in is_taken([name]).values()))
+    conflicting = {path: stages for path, stages in together.items() if path not in (*deleted, *freed)}
     marked = _relabelled(checkout, workshop, result.tree, conflicting, labels, (old.commit, names.base))
-    renamed = {path: _clean(path, labels, taken=[*conflicting, *base, *theirs]) for path in conflicting}
+    renamed = {path: _clean(path, labels, lambda place: bool(is_taken([place]))) for path in conflicting}
     tree = result.tree
-    if deleted or marked or any(path != new_path for path, new_path in renamed.items()):
-        tree = _rewritten(workshop, result.tree, deleted, marked, renamed)
+    if deleted or aside or left or marked or any(path != new_path for path, new_path in renamed.items()):
+        tree = _rewritten(workshop, result.tree, (*deleted, *aside), marked, {**freed, **left, **renamed})
     ids = {path: blob_id(file, checkout.object_format) for path, file in base.items()}
     return Merge(
         tree=tree,
@@ -167,7 +174,7 @@ def three_way(
             )
         ),
         kept_deletions=tuple(sorted({path.partition(f"~{new.commit}")[0] for path in deleted})),
-        followed=dict(sorted(result.followed.items())),
+        followed={path: place for path, place in sorted(result.followed.items()) if path not in left},
     )
 
 
@@ -206,23 +213,36 @@ def _relabelled(
     return found
 
 
-def _clean(path: str, labels: Mapping[str, str], taken: Sequence[str]) -> str:
+def _freed(checkout: Checkout, workshop: Workshop, result: Output, end: str, deleted: Sequence[str]) -> dict[str, str]:
+    """Files that git moved aside for a directory that holds nothing but files that stay deleted, and their place."""
+    found = {}
+    words = ["--literal-pathspecs", "ls-tree", "-r", "-z", "--name-only", "--full-tree", result.tree]
+    for path, stages in result.stages.items():
+        place = path.removesuffix(end)
+        if place != path and stages.keys() == {2}:
+            below = checkout.names(*words, "--", f"{place}/", env=workshop.env)
+            if set(below) <= set(deleted):
+                found[path] = place
+    return found
+
+
+def _clean(path: str, labels: Mapping[str, str], is_taken: Callable[[str], bool]) -> str:
     """The path with `~yours` or `~theirs` at its end where git has put a commit's id."""
     for oid, label in labels.items():
         end = f"~{YOURS if label == YOURS else 'theirs'}"
         if (clean := path.replace(f"~{oid}", end)) != path:
-            while clean in taken:
+            while is_taken(clean):
                 clean += "_"
             return clean
     return path
 
 
-def _rewritten(workshop: Workshop, tree: str, deleted: Sequence[str], marked: Tree, renamed: Mapping[str, str]) -> str:
+def _rewritten(workshop: Workshop, tree: str, deleted: Sequence[str], marked: Tree, places: Mapping[str, str]) -> str:
     """The tree without the deleted files, with the marks and names that people understand."""
     stream = Stream()
-    moved = {path: new for path, new in renamed.items() if path != new}
+    moved = {path: place for path, place in places.items() if path != place}
     stream.commit(
-        {renamed[path]: file for path, file in marked.items()},
+        {places[path]: file for path, file in marked.items()},
         message="result",
         tree=tree,
         without=deleted,
@@ -269,8 +289,10 @@ def _what(path: str, stages: Stages, result: Output, labels: Mapping[str, str], 
     if stages.keys() == {1, 2}:
         return "You have changed this file, and the new templates do not have it any more. Keep it or `git rm` it."
     if stages.keys() in ({1, 2, 3}, {2, 3}) and all(mode.startswith("100") for mode, _ in stages.values()):
-        return "Both have changed this binary file. Yours is in place; theirs is `git show :3:<path>`."
+        return "Both have changed this file, binary or not to be merged. Yours is in place; see `git show :3:<path>`."
+    if stages.keys() == {1, 2, 3}:
+        return "It is another kind of file on each side. Yours is in place; see `git show :3:<path>`."
     text = " ".join(result.messages.get(path, ["Git can't merge what you and the new templates have here."]))
     for oid, label in labels.items():
-        text = text.replace(oid, label)
+        text = text.replace(f"~{oid}", f"~{YOURS if label == YOURS else 'theirs'}").replace(oid, label)
     return re.sub(r"^CONFLICT \([^)]*\): ", "", text)

@@ -1,8 +1,9 @@
 """What `git merge-tree -z` prints, by https://git-scm.com/docs/git-merge-tree (OUTPUT)."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 MOVED = "Path updated due to directory rename"
 
@@ -54,3 +55,46 @@ def parse(output: bytes) -> Output:
             followed[paths[0]] = paths[1]
         at = kind + 2
     return Output(tree=fields[0], stages=stages, messages=messages, followed=followed)
+
+
+def gathered(stages: Mapping[str, Stages], end: str) -> tuple[dict[str, Stages], list[str]]:
+    """Put the stages of a path together whose sides are files of different kinds, a link and a text for instance.
+
+    Git writes such sides to two paths.
+
+    Args:
+        stages: Path → stages.
+        end: What git appends to the path of the templates' side.
+
+    Returns:
+        Path → stages, and the paths that are left out because their stages are at another one now.
+    """
+    aside = {
+        path: path.removesuffix(end)
+        for path, found in stages.items()
+        if found.keys() == {1, 3} and path.endswith(end) and stages.get(path.removesuffix(end), {}).keys() == {2}
+    }
+    together = {path: found for path, found in stages.items() if path not in aside}
+    for path, place in aside.items():
+        together[place] = {**stages[path], **stages[place]}
+    return together, list(aside)
+
+
+def left_in_place(
+    output: Output, team: Container[str], deleted: Container[str], is_file: Callable[[str], bool]
+) -> dict[str, str]:
+    """Files of the team that git moved along with a directory of the templates, and the place where they stay.
+
+    Args:
+        output: The merge.
+        team: Paths of the team's last commit.
+        deleted: Paths that are taken out of the merged tree.
+        is_file: Whether the merged tree holds a file at a path.
+    """
+    left = {}
+    for path, place in output.followed.items():
+        above = {str(parent) for parent in PurePosixPath(place).parents[:-1]}
+        in_the_way = [name for name in above if name not in deleted and is_file(name)]
+        if place in team and path not in output.stages and not in_the_way:
+            left[path] = place
+    return left

@@ -3,6 +3,7 @@
 What a command needs is imported when it runs, so that `--help` stays quick.
 """
 
+import shlex
 import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlops_scaffold import __version__
+from mlops_scaffold.errors import UsageError
 from mlops_scaffold.options import (
     AbortOption,
     DataOption,
@@ -40,6 +42,20 @@ class _Wanted:
     defaults: bool
     with_lock: bool
 
+    def again(self, command: str) -> str:
+        """The command line that does what this one only shows."""
+        words = [*self._place(), *(["--to", str(self.to)] if self.to else [])]
+        words += [word for answer in self.data for word in ("-d", answer)]
+        words += ["--defaults"] * self.defaults + ["--no-lock"] * (not self.with_lock)
+        return " ".join([command, *map(shlex.quote, words)])
+
+    def back(self, command: str) -> str:
+        """The command line that takes it back."""
+        return " ".join([command, *map(shlex.quote, self._place()), "--abort"])
+
+    def _place(self) -> list[str]:
+        return [] if self.path == Path() else [str(self.path)]
+
 
 def upgrade(
     path: PathArgument = Path(),
@@ -57,7 +73,7 @@ def upgrade(
     is lost: it is in the result or in a conflict.
     """
     if abort:
-        _abort(path)
+        _abort(path, alone=not (preview or to or data or defaults or as_json))
         return
     wanted = _Wanted(path=path, to=to, data=tuple(data or ()), defaults=defaults, with_lock=with_lock)
     _merge(wanted, UPGRADE, preview=preview, as_json=as_json)
@@ -77,7 +93,7 @@ def update(
     Merges like `upgrade` does.
     """
     if abort:
-        _abort(path)
+        _abort(path, alone=not (preview or data or defaults or as_json))
         return
     wanted = _Wanted(path=path, to=None, data=tuple(data or ()), defaults=defaults, with_lock=with_lock)
     _merge(wanted, UPDATE, preview=preview, as_json=as_json)
@@ -109,6 +125,8 @@ def _merge(wanted: _Wanted, command: str, *, preview: bool, as_json: bool) -> No
     source = read_source(wanted.path)  # a person who is asked may take long
     with nullcontext() if preview else alone(source.checkout):
         if command == UPGRADE and level == source.project.level:
+            if wanted.data:
+                raise UsageError(f"It is at level {level} already. To change an answer, run `{UPDATE} -d KEY=VALUE`.")
             found = nothing_to_do(source)
         else:
             found = prepare(source, templates, answers, look_only=preview, with_lock=wanted.with_lock)
@@ -117,10 +135,9 @@ def _merge(wanted: _Wanted, command: str, *, preview: bool, as_json: bool) -> No
     if as_json:
         typer.echo(_json(upgrades.as_data(found, levels, is_applied=not preview, notes=done.notes)))
     elif preview:
-        again = f"{command} --to {wanted.to}" if wanted.to else command
-        typer.echo(upgrades.preview(found, levels, command=again))
+        typer.echo(upgrades.preview(found, levels, command=wanted.again(command), back=wanted.back(command)))
     else:
-        typer.echo(upgrades.applied(done, levels))
+        typer.echo(upgrades.applied(done, levels, back=wanted.back(command)))
     if found.refusals or (found.merge and found.merge.conflicts):
         raise typer.Exit(1)
 
@@ -128,13 +145,18 @@ def _merge(wanted: _Wanted, command: str, *, preview: bool, as_json: bool) -> No
 def _answers(wanted: _Wanted, project: "Project", level: int, templates: "Tree") -> dict[str, Any]:
     """The answers for the next render; what is new is asked on a terminal."""
     from mlops_scaffold.answers import from_command_line
+    from mlops_scaffold.errors import AnswerError
     from mlops_scaffold.questions import asked, read_questions, resolve
     from mlops_scaffold.upgrade import settled_answers
 
     config = read_questions(templates)
     given = from_command_line(level=None, data=wanted.data, answers_file=None)
     settled = settled_answers(project, templates, level=level, given=given)
-    answers = resolve(config, settled, {})
+    try:
+        answers = resolve(config, settled, {})
+    except AnswerError as error:
+        resolve(config, {**given, "level": level}, {})  # what the command line says may itself be wrong
+        raise AnswerError(f"{error} The repository has another answer; replace it by -d NAME=VALUE.") from error
     if asked(config).keys() - settled.keys() and not wanted.defaults and sys.stdin.isatty() and sys.stdout.isatty():
         from mlops_scaffold.ask import ask
 
@@ -142,7 +164,9 @@ def _answers(wanted: _Wanted, project: "Project", level: int, templates: "Tree")
     return answers
 
 
-def _abort(path: Path) -> None:
+def _abort(path: Path, *, alone: bool) -> None:
+    if not alone:
+        raise UsageError("--abort goes with no other option but --no-lock. Leave the others out.")
     from mlops_scaffold.apply import abort
     from mlops_scaffold.checkout import find_repository
     from mlops_scaffold.report import upgrades

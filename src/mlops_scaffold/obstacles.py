@@ -1,35 +1,56 @@
 """What keeps a merge from being applied: work that it would overwrite or mix with."""
 
 import os
+import time
 from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
-from mlops_scaffold import journal
+from mlops_scaffold import aftermath, journal
 from mlops_scaffold.checkout import Checkout, going_on
 
 SHOWN = 5
 """Names in one sentence; more are counted."""
 
+TRIES = 20
+PAUSE = 0.05
+"""How often, and after how many seconds each time, to look whether another git has let go of the index."""
+
 
 def under_way(checkout: Checkout) -> str | None:
     """A sentence about an earlier upgrade, another command of git or staged changes, or None."""
     earlier = journal.read(checkout)
-    is_clean = checkout.succeeds("diff-index", "--cached", "--quiet", "HEAD")
+    is_clean = not aftermath.staged(checkout)
     if earlier is not None and earlier.phase == journal.APPLYING:
         return (
             f"An earlier upgrade ({earlier.title}) was interrupted. Run `mlops-scaffold upgrade --abort` to put "
             "everything back as it was, then start again."
         )
-    if earlier is not None and earlier.head == checkout.head and not is_clean:
+    if earlier is not None and not aftermath.is_over(checkout, earlier):
         return (
             f"An upgrade ({earlier.title}) is applied and not committed. Commit it, or take it back by "
             "`mlops-scaffold upgrade --abort`."
         )
+    if is_locked(checkout):
+        return (
+            f"Another git is at work here: there is {checkout.index}.lock. Wait for its end; if none is running, a "
+            "crash has left that file, and you can remove it."
+        )
     if name := going_on(checkout):
-        return f"A {name} is under way. Finish it or `git {name} --abort` it first."
+        end = "bisect reset" if name == "bisect" else f"{name} --abort"
+        return f"A `git {name}` is under way. Finish it, or end it by `git {end}`."
     if not is_clean:
         return "There are staged changes. Commit them, or `git restore --staged .` first."
     return None
+
+
+def is_locked(checkout: Checkout) -> bool:
+    """Whether a git holds the index for longer than a moment."""
+    lock = checkout.index.with_name(f"{checkout.index.name}.lock")
+    for _ in range(TRIES):
+        if not lock.exists():
+            return False
+        time.sleep(PAUSE)
+    return True
 
 
 def in_the_way(checkout: Checkout, paths: Sequence[str], *, look_only: bool) -> list[str]:
@@ -48,9 +69,11 @@ def in_the_way(checkout: Checkout, paths: Sequence[str], *, look_only: bool) -> 
         )
     if not paths:
         return found
+    # `git diff` brings the index up to date whatever one asks; `git status` can be told not to.
     env = {"GIT_OPTIONAL_LOCKS": "0"} if look_only else None
-    words = ["diff", "--name-only", "-z", "--no-ext-diff", "--no-textconv", "--no-renames", "--ignore-submodules"]
-    if dirty := checkout.names("--literal-pathspecs", *words, "--", *paths, env=env):
+    words = ["status", "--porcelain", "-z", "--untracked-files=no", "--no-renames", "--ignore-submodules=all"]
+    states = checkout.names("--literal-pathspecs", *words, "--", *paths, env=env)
+    if dirty := [state[3:] for state in states if state[1] != " "]:
         found.append(f"Not committed: {_listed(dirty)}. The merge touches it. Commit or stash it first.")
     marked = [line[2:] for line in checkout.names("--literal-pathspecs", "ls-files", "-v", "-z", "--", *paths)
               if not line.startswith("H ")]  # fmt: skip
@@ -65,22 +88,38 @@ def in_the_way(checkout: Checkout, paths: Sequence[str], *, look_only: bool) -> 
 
 def _untracked(checkout: Checkout, paths: Iterable[str]) -> list[str]:
     """Files and links on the disk, ignored ones too, that the last commit does not have and a merge would overwrite."""
-    suspects: dict[str, str] = {}
+    suspects: set[str] = set()
+    folders = []
     for path in paths:
         for place in (*reversed(PurePosixPath(path).parents[:-1]), PurePosixPath(path)):
             full = checkout.top / place
-            is_end = str(place) == path
             if not os.path.lexists(full):
                 break
             if full.is_symlink() or not full.is_dir():
-                suspects[str(place)] = str(place)
+                suspects.add(str(place))
                 break
-            if is_end:
-                suspects[str(place)] = f"{place}/"
-    if not suspects:
-        return []
+            if str(place) == path:
+                folders.append(path)
     tracked = checkout.entries("HEAD", suspects)
-    return [shown for place, shown in suspects.items() if place not in tracked]
+    return [*(place for place in suspects if place not in tracked), *_untracked_below(checkout, folders)]
+
+
+def _untracked_below(checkout: Checkout, folders: Sequence[str]) -> list[str]:
+    """What lies in directories that make room for a file, and is not in the last commit. Empty ones do not matter."""
+    if not folders:
+        return []
+    words = ["--literal-pathspecs", "ls-tree", "-r", "-z", "--full-tree", "--name-only", "HEAD", "--"]
+    tracked = set(checkout.names(*words, *folders))
+    found = []
+    for folder in folders:
+        for place, inner, names in os.walk(checkout.top / folder):
+            within = Path(place).relative_to(checkout.top)
+            if within.as_posix() in tracked:  # a submodule
+                inner.clear()
+                continue
+            links = [name for name in inner if (Path(place) / name).is_symlink()]
+            found += [path for name in (*names, *links) if (path := (within / name).as_posix()) not in tracked]
+    return found
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -37,22 +37,37 @@ def start(
         cwd: Where it runs; None for here.
         env: Its whole environment.
         stdin: What it reads; None for nothing.
-        timeout: Seconds after which it is killed; None for no limit.
+        timeout: Seconds after which it is ended; None for no limit.
 
     Raises:
         OSError: It can't be started.
         subprocess.TimeoutExpired: It took too long.
     """
-    return subprocess.run(
+    with subprocess.Popen(
         words,
         cwd=cwd,
         env=env,
-        input=stdin or b"",
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         pass_fds=tuple(_handed_down),
-        timeout=timeout,
-        check=False,
-    )
+    ) as process:
+        try:
+            output, report = process.communicate(stdin or b"", timeout=timeout)
+        except BaseException:
+            _end(process)
+            raise
+    return subprocess.CompletedProcess(words, process.returncode, output, report)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a program, and let it clear up its lock files where it does so in time."""
+    with undisturbed():
+        process.terminate()
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 @contextmanager

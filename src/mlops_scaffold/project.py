@@ -6,6 +6,7 @@ from ours and, when the old templates can't be had, rebuild the old files from t
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,18 +50,19 @@ def read_project(text: bytes) -> Project:
     Raises:
         RefusedError: It can't be understood.
     """
-    try:
+    with suppress(yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError):
         content = load_yaml(text)
-        return Project(
+        project = Project(
             level=int(content["level"]),
             template_version=str(content[TEMPLATE_VERSION]),
             answers={str(name): answer for name, answer in content["answers"].items()},
         )
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise RefusedError(
-            f"{PROJECT} can't be understood; it needs `level`, `{TEMPLATE_VERSION}` and `answers`. "
-            f"`git log -- {PROJECT}` shows who changed it; put back what `new` wrote, then run this again."
-        ) from error
+        if project.level > 0 and isinstance(project.answers["package_name"], str):
+            return project
+    raise RefusedError(
+        f"{PROJECT} can't be understood; it needs `level`, `{TEMPLATE_VERSION}` and `answers`. "
+        f"`git log -- {PROJECT}` shows who changed it; put back what `new` wrote, then run this again."
+    )
 
 
 def read_manifest(content: bytes) -> dict[str, tuple[str, str]]:

@@ -1,10 +1,10 @@
 """Where a repository stands: its level, what the team did to the files of the templates, what waits."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlops_scaffold import journal
+from mlops_scaffold import aftermath, journal
 from mlops_scaffold.checkout import Checkout, find_project, open_checkout
 from mlops_scaffold.errors import RefusedError, ScaffoldError
 from mlops_scaffold.fast_import import Stream, workshop
@@ -25,7 +25,8 @@ class Status:
         project: What it was made from.
         installed: The version of mlops-scaffold that looks at it.
         highest: The highest level of that version.
-        files: How many files the templates gave that upgrades maintain; None when there is no manifest.
+        files: How many files the templates gave that upgrades maintain; None when there is no manifest, or when an
+            upgrade was interrupted: what is on the disk then is neither the old nor the new state.
         edited: Those that differ from what the templates gave.
         deleted: Those that are gone.
         renamed: Those that are somewhere else: path → new path.
@@ -40,14 +41,14 @@ class Status:
     project: Project
     installed: str
     highest: int
-    files: int | None
+    files: int | None = None
     edited: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
-    renamed: Mapping[str, str]
-    update: bool
-    is_newer: bool
-    unfinished: str | None
-    title: str | None
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    update: bool = False
+    is_newer: bool = False
+    unfinished: str | None = None
+    title: str | None = None
     conflicts: tuple[str, ...] = ()
 
 
@@ -63,15 +64,26 @@ def read_status(path: Path, templates: Tree, installed: str) -> Status:
         RefusedError: It is no project, or its state can't be understood.
     """
     place = find_project(path)
+    checkout = _checkout(place)
+    entry = journal.read(checkout) if checkout else None
+    if checkout and entry and entry.phase == journal.APPLYING:
+        committed = checkout.blobs([f"HEAD:{checkout.prefix}{PROJECT}"])
+        project = read_project(next(iter(committed.values()), b""))
+        return Status(
+            path=place,
+            project=project,
+            installed=installed,
+            highest=highest(templates),
+            unfinished=entry.phase,
+            title=entry.title,
+        )
     project = read_project((place / PROJECT).read_bytes())
     state = place / MANIFEST
     listed = read_manifest(state.read_bytes()) if state.is_file() else None
     wanted = {name: line for name, line in (listed or {}).items() if name != PROJECT}
     missing = [name for name in wanted if not (place / name).exists() and not (place / name).is_symlink()]
-    checkout = _checkout(place)
     renamed = _renamed(checkout, missing, wanted) if checkout and missing else {}
-    entry = journal.read(checkout) if checkout else None
-    if checkout and entry and entry.phase == journal.APPLIED and _is_over(checkout, entry):
+    if checkout and entry and entry.phase == journal.APPLIED and aftermath.is_over(checkout, entry):
         entry = None
     is_newer = _is_newer(project, installed)
     return Status(
@@ -96,10 +108,6 @@ def _checkout(place: Path) -> Checkout | None:
         return open_checkout(place)
     except RefusedError:
         return None
-
-
-def _is_over(checkout: Checkout, entry: journal.Journal) -> bool:
-    return entry.head != checkout.head or checkout.succeeds("diff-index", "--cached", "--quiet", "HEAD")
 
 
 def _unmerged(checkout: Checkout, conflicts: Iterable[str]) -> list[str]:
@@ -136,7 +144,7 @@ def _renamed(checkout: Checkout, missing: list[str], wanted: Mapping[str, tuple[
         stream = Stream()
         stream.commit(files, message="missing")
         (old,) = shop.write(stream)
-        words = ["diff-index", "--cached", "-M", "--diff-filter=R", "--name-status", "-z", old.tree]
+        words = ["diff-index", "--cached", "-M", "-l30000", "--diff-filter=R", "--name-status", "-z", old.tree]
         found = checkout.names(*words, env=shop.env)
     pairs = zip(found[1::3], found[2::3], strict=True)
     return {before.removeprefix(checkout.prefix): after.removeprefix(checkout.prefix) for before, after in pairs}

@@ -65,6 +65,7 @@ class Upgrade:
         merge: The merged files; None when there is nothing to do.
         author: Who makes the commit, as git writes that; None when nobody is configured.
         message: A message for the commit.
+        lock_is_committed: Whether the team keeps the lock in git.
         locks: Whether the dependencies are locked again.
         refusals: Sentences, each a reason why it can't be applied as things are.
         guessed: Files whose old content could not be had, so that their merge is not exact.
@@ -76,6 +77,7 @@ class Upgrade:
     merge: Merge | None = None
     author: bytes | None = None
     message: str
+    lock_is_committed: bool = False
     locks: bool = False
     refusals: tuple[str, ...] = ()
     guessed: tuple[str, ...] = ()
@@ -186,16 +188,20 @@ def prepare(source: Source, templates: Tree, answers: Answers, *, look_only: boo
     with workshop(checkout, keep=not look_only) as shop:
         merge = three_way(checkout, shop, base=old, theirs=new, names=names, message=found.message, author=author)
     has_lock = (checkout.top / found.lock_path).is_file()
+    lock_is_committed = bool(checkout.entries("HEAD", [found.lock_path]))
     changes_packages = any(change.path.endswith("pyproject.toml") for change in merge.changes)
     found = replace(
         found,
         merge=merge,
         author=author,
+        lock_is_committed=lock_is_committed,
         locks=with_lock and has_lock and changes_packages and not merge.conflicts,
         guessed=tuple(f"{checkout.prefix}{path}" for path in base.guessed),
     )
+    # Nothing else may lie where it writes; but a lock that the team keeps out of git is its own to change.
+    guarded = found.touched if lock_is_committed else merge.touched
     # What is under way changes files too, so that naming those would only confuse.
-    refusals = [waiting] if waiting else in_the_way(checkout, found.touched, look_only=look_only)
+    refusals = [waiting] if waiting else in_the_way(checkout, guarded, look_only=look_only)
     return replace(found, refusals=tuple(refusals))
 
 

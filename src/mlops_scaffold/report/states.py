@@ -1,5 +1,7 @@
 """What `status` shows."""
 
+from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from mlops_scaffold import journal
@@ -11,6 +13,8 @@ def status(found: Status) -> str:
     project = found.project
     name = project.answers.get("project_name", found.path.name)
     lines = [f"{name}: level {project.level} of MLOps maturity, templates {project.template_version}"]
+    if found.unfinished == journal.APPLYING:
+        return "\n".join([*lines, *_waiting(found)])
     lines += _files(found)
     waiting = _waiting(found)
     lines += waiting or ["Nothing is left to do."]
@@ -49,9 +53,22 @@ def _files(found: Status) -> list[str]:
     same = found.files - len(found.edited) - len(found.deleted) - len(found.renamed)
     lines = [f"{found.files} files of the templates: {same} as they were given"]
     lines += [f"  edited   {path}" for path in found.edited]
-    lines += [f"  renamed  {path} → {new}" for path, new in found.renamed.items()]
+    lines += [f"  renamed  {line}" for line in _renamed(found.renamed)]
     lines += [f"  deleted  {path}" for path in found.deleted]
     return lines
+
+
+def _renamed(renamed: Mapping[str, str]) -> list[str]:
+    """A line for each file, or for each directory out of which several went to another one under their own names."""
+    moves: dict[tuple[PurePosixPath, PurePosixPath], list[str]] = {}
+    for path, new in renamed.items():
+        before, after = PurePosixPath(path), PurePosixPath(new)
+        if before.name == after.name:
+            moves.setdefault((before.parent, after.parent), []).append(path)
+    several = {move: paths for move, paths in moves.items() if len(paths) > 1}
+    grouped = {path for paths in several.values() for path in paths}
+    lines = [f"{before}/ → {after}/ ({len(paths)} files)" for (before, after), paths in several.items()]
+    return sorted([*lines, *(f"{path} → {new}" for path, new in renamed.items() if path not in grouped)])
 
 
 def _waiting(found: Status) -> list[str]:
@@ -60,7 +77,7 @@ def _waiting(found: Status) -> list[str]:
     if found.unfinished == journal.APPLIED and found.conflicts:
         return [f"Not finished: {found.title}. In conflict:", *(f"  {path}" for path in found.conflicts)]
     if found.unfinished == journal.APPLIED:
-        return [f"Applied and not committed: {found.title}. `git commit` finishes it."]
+        return [f"Applied and not committed: {found.title}. Stage it, if it is not, and `git commit` finishes it."]
     if found.is_newer:
         return [f"It has newer templates than this mlops-scaffold {found.installed}. Install a newer version."]
     if found.update:

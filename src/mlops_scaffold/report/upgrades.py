@@ -9,6 +9,7 @@ from typing import Any
 from mlops_scaffold.apply import Applied
 from mlops_scaffold.levels import Level
 from mlops_scaffold.merge import Change, Conflict
+from mlops_scaffold.project import LOCK
 from mlops_scaffold.upgrade import Upgrade
 
 NOTHING = "Nothing to do. `mlops-scaffold status` says what waits."
@@ -17,13 +18,14 @@ HUNK_LINES = 24
 """Lines of a conflict that are shown; `--json` has them all."""
 
 
-def preview(upgrade: Upgrade, levels: Sequence[Level], *, command: str) -> str:
+def preview(upgrade: Upgrade, levels: Sequence[Level], *, command: str, back: str) -> str:
     """What an upgrade would do, and what its levels ask of people.
 
     Args:
         upgrade: What was prepared.
         levels: The levels on the way.
         command: The command that does it.
+        back: The command that takes it back.
     """
     lines = [_title(upgrade), ""]
     if upgrade.merge is None:
@@ -31,27 +33,32 @@ def preview(upgrade: Upgrade, levels: Sequence[Level], *, command: str) -> str:
     lines += [*_adds(levels), *_files(upgrade, with_hunks=True), *_asks(levels), *_success(levels), *_first(levels)]
     if upgrade.refusals:
         lines += ["As things are, this would be refused:", *_items(upgrade.refusals), ""]
-    back = f"{command.split(' --', maxsplit=1)[0]} --abort"
     lines.append(f"Nothing has moved. `{command}` does this; until you commit, `{back}` takes it back.")
     return "\n".join(lines)
 
 
-def applied(result: Applied, levels: Sequence[Level]) -> str:
-    """What an upgrade did, and how to go on."""
+def applied(result: Applied, levels: Sequence[Level], *, back: str) -> str:
+    """What an upgrade did, and how to go on.
+
+    Args:
+        result: What was done.
+        levels: The levels on the way.
+        back: The command that takes it back.
+    """
     upgrade = result.upgrade
     if upgrade.merge is None:
         return f"{_title(upgrade)}\n{NOTHING}"
     lines = [_title(upgrade), "", *_adds(levels), *_files(upgrade, with_hunks=False), *_asks(levels)]
     lines += [f"Note: {note}" for note in result.notes]
     if upgrade.merge.conflicts:
-        lines += _how_to_finish(upgrade)
+        lines += [*_how_to_finish(upgrade, back), "", *_first(levels)]
     else:
         lines += [
             "Everything is staged, nothing is committed. Look at it by `git diff --staged`, then:",
             f'  git commit -m "{upgrade.message}"',
             "",
             *_first(levels),
-            "To take it back before the commit: `mlops-scaffold upgrade --abort`.",
+            f"To take it back before the commit: `{back}`.",
         ]
     return "\n".join(lines)
 
@@ -204,6 +211,7 @@ def _one_by_one(changes: Sequence[Change]) -> list[str]:
     rows = []
     for change in changes:
         counts = "binary" if change.plus is None else _sum([change])
+        counts = counts if change.plus or change.minus or change.plus is None else "mode"
         rows.append((change.path, f"{counts}, with your own changes in it" if change.merged else counts))
     return _table(rows)
 
@@ -223,17 +231,27 @@ def _conflict(conflict: Conflict, *, with_hunks: bool) -> list[str]:
     return lines
 
 
-def _how_to_finish(upgrade: Upgrade) -> list[str]:
-    conflicts = upgrade.merge.conflicts if upgrade.merge else ()
-    lines = ["To finish: edit the files in conflict (or `git mergetool`), then", "  git add " + " ".join(
-        _for_shell(conflict.path) for conflict in conflicts)]  # fmt: skip
-    if (upgrade.checkout.project / "uv.lock").is_file():
-        lines.append("  uv lock && git add uv.lock")
-    return [*lines, "  git commit", "To take it back: `mlops-scaffold upgrade --abort`."]
+def _how_to_finish(upgrade: Upgrade, back: str) -> list[str]:
+    """The commands that end a conflict, as they are typed in the project's directory."""
+    checkout = upgrade.checkout
+    paths = [conflict.path for conflict in upgrade.merge.conflicts] if upgrade.merge else []
+    inside = [_spec(path, checkout.prefix) for path in paths]
+    place = f", in {checkout.prefix}" if checkout.prefix else ""
+    lines = [
+        f"To finish: edit the files in conflict (or `git mergetool`), then{place}",
+        f"  git add -- {shlex.join(inside)}",
+    ]
+    if (checkout.project / LOCK).is_file():
+        lines.append(f"  uv lock && git add {LOCK}" if upgrade.lock_is_committed else "  uv lock")
+    return [*lines, "  git commit", f"To take it back: `{back}`."]
 
 
-def _for_shell(path: str) -> str:
-    return shlex.quote(path)
+def _spec(path: str, prefix: str) -> str:
+    """A path as git takes it in the project's directory."""
+    if not path.startswith(prefix):
+        return f":(top,literal){path}"
+    inside = path.removeprefix(prefix)
+    return f":(literal){inside}" if set(inside) & set("*?[:\\") else inside
 
 
 def _items(sentences: Iterable[str]) -> list[str]:
