@@ -110,7 +110,7 @@ def test_the_readme_shows_what_an_upgrade_prints(run: Run, tmp_path: Path) -> No
     for words in (["add", "--all"], ["commit", "--quiet", "--message", "Our own ways"]):
         subprocess.run(["git", *words], cwd=project, check=True)
     shown = (ROOT / "README.md").read_text().partition("$ mlops-scaffold upgrade --preview\n")[2].partition("```")[0]
-    printed = run("upgrade", project, "--preview").stdout.splitlines()
+    printed = run("upgrade", "--preview", cwd=project).stdout.splitlines()
     assert [line for line in shown.splitlines() if line not in printed] == []
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import repositories
-from repositories import Team, assert_same, command, make, restorable
+from repositories import Team, assert_same, command, contents, make, restorable
 
 small_root, small, base, team = repositories.small_root, repositories.small, repositories.base, repositories.team
 
@@ -15,14 +15,15 @@ TEN = "Line 10 of level 1.\n"
 
 @pytest.mark.parametrize("unstage", [["reset", "--quiet"], ["restore", "--staged", "."]])
 def test_an_upgrade_that_was_only_unstaged_can_be_taken_back(team: Team, unstage: list[str]) -> None:
-    before = restorable(team)
+    before = contents(team.path)
     assert team.upgrade().code == 0
     team.git(*unstage)
     assert team.status()["unfinished_upgrade"]["phase"] == "applied"
     again = team.upgrade()
     assert (again.code, "applied and not committed" in again.err) == (3, True)
     assert team.abort().code == 0
-    assert_same(before, restorable(team))
+    assert_same(before, contents(team.path))
+    assert team.changes() == []
 
 
 def test_work_on_an_unstaged_upgrade_is_not_taken_back(team: Team) -> None:
