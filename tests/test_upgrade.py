@@ -502,6 +502,24 @@ def test_when_uv_can_not_lock_everything_else_stays_and_a_note_says_so(
     assert locked.abort().code == 0
 
 
+def test_without_uv_everything_else_stays_and_a_note_says_so(
+    locked: Team, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nothing but git is on the PATH."""
+    found = shutil.which("git")
+    assert found is not None
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").symlink_to(found)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setattr("sysconfig.get_path", lambda _name: str(tmp_path / "bin"))
+    old = (locked.path / "uv.lock").read_bytes()
+    done = upgrade_with_lock(locked, "--json")
+    assert (done.code, (locked.path / "uv.lock").read_bytes()) == (0, old)
+    (note,) = done.data["notes"]
+    assert "uv was not found" in note
+    assert "A  jobs/train.py" in locked.changes()
+
+
 def test_a_lock_with_uncommitted_changes_is_refused(locked: Team) -> None:
     locked.write("uv.lock", locked.read("uv.lock") + "# Ours.\n")
     before = snapshot(locked.path)

@@ -141,3 +141,14 @@ def test_the_preview_names_the_command_that_does_what_it_shows(tmp_path: Path, s
     again = f"`mlops-scaffold upgrade '{team.path}' --to 3 -d review_days=7 --defaults --no-lock`"
     assert again in done.out
     assert f"`mlops-scaffold upgrade '{team.path}' --abort`" in done.out
+
+
+def test_a_manifest_that_points_outside_names_nothing(team: Team) -> None:
+    line = f"100644 {'a' * 40}\t"
+    odd = [f"{line}{path}\n" for path in ("/etc/hosts", "../other", ".git/config", "a//b", "")]
+    odd.append(f"999999 {'b' * 40}\tREADME.md.old\n")
+    team.write(".mlops-scaffold/manifest", team.read(".mlops-scaffold/manifest") + "".join(odd))
+    team.commit()
+    assert team.status()["deleted"] == []
+    done = team.upgrade("--json")
+    assert (done.code, done.data["guessed_base"]) == (0, [])

@@ -499,3 +499,23 @@ def test_files_of_a_team_stay_where_they_are_when_the_templates_move_their_direc
     listed = look(path, "ls-files").splitlines()
     assert {"handbook/own.md", "handbook/deeper/own.md", "docs/moved.md"} <= {*listed}
     assert not {"handbook/moved.md", "docs/own.md", "docs/deeper/own.md"} & {*listed}
+
+
+def test_files_of_a_team_stay_where_they_are_when_the_team_wants_no_file_in_the_place_of_their_directory(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "repository"
+    shutil.copytree(fresh(1, 1), path)
+    git(path, "rm", "--quiet", "zone/a.md")
+    (path / "zone" / "own.md").write_text("own\n")
+    git(path, "add", "--all")
+    git(path, "commit", "--quiet", "--message", "Work")
+    with pytest.MonkeyPatch.context() as patch:
+        use_templates(workplace() / "templates2", patch)  # Its zone/a.md is the file zone.
+        done = command("update", path, "--no-lock", "--json")
+    assert done.code == 0, done.err
+    assert done.data["kept_deletions"] == ["zone"]
+    assert done.data["followed"] == {}
+    listed = look(path, "ls-files").splitlines()
+    assert "zone/own.md" in listed
+    assert not {"zone", "own.md"} & {*listed}

@@ -534,6 +534,15 @@ def test_a_project_in_a_directory_of_a_larger_repository(base: Team, prefix: str
     assert {n: facts for n, facts in contents(top.path).items() if not n.startswith(f"{prefix}/")} == before
 
 
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("folder", ["a:b", '"quoted" and :', "per%cent $HOME 'x'", "Büro"])
+def test_odd_names_of_the_directories_above_a_repository(base: Team, folder: str, tmp_path: Path) -> None:
+    team = copy_of(base, tmp_path / folder / "churn")
+    team.edit("docs/guide.md", TEN, "Line 10 is ours.\n")
+    team.commit()
+    assert paths(moved(team, code=1)["conflicts"]) == ["docs/guide.md"]
+
+
 def test_a_project_is_found_from_a_directory_in_it(team: Team) -> None:
     assert repositories.command("status", team.path / "docs", "--json").data["path"] == str(team.path)
     assert repositories.command("upgrade", team.path / "src/churn", "--defaults", "--no-lock").code == 0

@@ -9,6 +9,7 @@ are not, or the other way round.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from mlops_scaffold.errors import RefusedError
 from mlops_scaffold.project import PROJECT, Project, maintained, read_manifest
 from mlops_scaffold.tree import File, Tree
 
@@ -20,12 +21,10 @@ class Base:
     Attributes:
         tree: Path → file, without the team's own files, the manifest and the lock.
         guessed: Paths whose old content could not be had; a later version's stands for it, or none.
-        verified: Whether there was a manifest to hold the files against.
     """
 
     tree: Tree
     guessed: tuple[str, ...]
-    verified: bool
 
 
 def recover(
@@ -43,21 +42,30 @@ def recover(
         rendered: What the templates of the recorded version give, the best candidate first; it is read lazily.
         guess: What to take for the old files when nothing else gives them.
         blobs: Looks up contents in the repository's objects, by id.
+
+    Raises:
+        RefusedError: The old templates can't be read, and something would have to be guessed for that.
     """
     package = str(project.answers["package_name"])
-    if manifest is None:
-        for tree in rendered:
-            return Base(tree=maintained(tree, package), guessed=(), verified=False)
-        tree = maintained(guess(), package)
-        return Base(tree=tree, guessed=tuple(tree), verified=False)
     # The state is taken as it is committed, so its old text is not needed.
-    wanted = {path: line for path, line in read_manifest(manifest).items() if path != PROJECT}
+    wanted = {path: line for path, line in read_manifest(manifest or b"").items() if path != PROJECT}
+    if not wanted:
+        for tree in rendered:
+            given = maintained(tree, package)
+            # Without a manifest the version is taken at its word. One that was spoilt is no reason to trust the rest.
+            return Base(tree=given, guessed=() if manifest is None else tuple(given))
+        given = maintained(guess(), package)
+        return Base(tree=given, guessed=tuple(given))
     found: dict[str, File] = {}
-    for tree in rendered:
-        candidate = maintained(tree, package)
-        found |= {path: file for path, file in candidate.items() if _matches(file, wanted.get(path))}
-        if found.keys() == wanted.keys():
-            return Base(tree=dict(sorted(found.items())), guessed=(), verified=True)
+    unreadable = None
+    try:
+        for tree in rendered:
+            candidate = maintained(tree, package)
+            found |= {path: file for path, file in candidate.items() if _matches(file, wanted.get(path))}
+            if found.keys() == wanted.keys():
+                return Base(tree=dict(sorted(found.items())), guessed=())
+    except RefusedError as error:
+        unreadable = error  # The manifest's blobs may do without those templates.
     missing = [path for path in wanted if path not in found]
     contents = blobs([wanted[path][1] for path in missing])
     found |= {
@@ -66,11 +74,13 @@ def recover(
         if wanted[path][1] in contents
     }
     guessed = [path for path in missing if path not in found]
+    if guessed and unreadable:
+        raise unreadable
     if guessed:
         later = maintained(guess(), package)
         found |= {path: later[path] for path in guessed if path in later}
         guessed = [path for path in guessed if path not in later or not _matches(later[path], wanted[path])]
-    return Base(tree=dict(sorted(found.items())), guessed=tuple(guessed), verified=True)
+    return Base(tree=dict(sorted(found.items())), guessed=tuple(guessed))
 
 
 def _matches(file: File, line: tuple[str, str] | None) -> bool:

@@ -35,10 +35,12 @@ class Workshop:
     Attributes:
         git_dir: The bare repository that is thrown away.
         env: Variables with which git commands in the team's repository find the objects.
+        settings: Options of git that say how the objects are written.
     """
 
     git_dir: Path
     env: Mapping[str, str]
+    settings: tuple[str, ...] = ()
 
     def write(self, stream: "Stream") -> list[Written]:
         """Write the commits of a stream, in their order.
@@ -47,7 +49,7 @@ class Workshop:
             GitError: Git refused, for instance because the disk is full.
         """
         env = {**self.env, "GIT_DIR": str(self.git_dir)}
-        words = [*SETTINGS, "fast-import", "--quiet", "--force", "--done", "--date-format=raw"]
+        words = [*SETTINGS, *self.settings, "fast-import", "--quiet", "--force", "--done", "--date-format=raw"]
         lines = git.output(words, self.git_dir, stdin=stream.content(), env=env).decode().splitlines()
         # Per commit the answer to `get-mark`, then that to `ls`: `<mode> tree <id>\t`.
         return [
@@ -127,7 +129,9 @@ def workshop(checkout: Checkout, *, keep: bool) -> Iterator[Workshop]:
         git_dir = Path(name).resolve() / "repository"
         words = [*SETTINGS, "init", "--quiet", "--bare", "--template=", f"--object-format={checkout.object_format}"]
         git.output([*words, str(git_dir)], checkout.top)
+        settings: tuple[str, ...] = ()
         if keep:
+            settings = _shared(checkout)
             env = {"GIT_OBJECT_DIRECTORY": str(checkout.objects)}
         else:
             own = git_dir / "objects"
@@ -135,7 +139,15 @@ def workshop(checkout: Checkout, *, keep: bool) -> Iterator[Workshop]:
                 "GIT_OBJECT_DIRECTORY": str(own),
                 "GIT_ALTERNATE_OBJECT_DIRECTORIES": _alternate(checkout.objects),
             }
-        yield Workshop(git_dir=git_dir, env=env)
+        yield Workshop(git_dir=git_dir, env=env, settings=settings)
+
+
+def _shared(checkout: Checkout) -> tuple[str, ...]:
+    """Who else may write to the team's objects: the repository that is thrown away would not know."""
+    name = "core.sharedRepository"
+    done = git.start(["config", "--get", name], checkout.top)
+    value = os.fsdecode(done.stdout.rstrip(b"\n"))
+    return ("-c", f"{name}={value}") if done.returncode == 0 else ()
 
 
 def _alternate(path: Path) -> str:

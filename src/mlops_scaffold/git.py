@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from mlops_scaffold import processes
@@ -137,11 +138,12 @@ def _run(words: Sequence[str], path: Path | None = None) -> str:
 
 
 def reason(done: subprocess.CompletedProcess[bytes]) -> str:
-    """The line of git's report that a reader needs: an error, else the last that is not an indented hint."""
+    """The line of git's report that a reader needs: an error, else what was fatal, else the last but hints."""
     report = (done.stderr or done.stdout).decode(errors="replace")
     lines = [line for line in report.splitlines() if line.strip() and not line[0].isspace()]
-    errors = [line for line in lines if line.startswith(("error:", "fatal:"))]
-    return (errors or lines or ["it gave no reason"])[-1].rstrip(".")
+    errors = [line for line in lines if line.startswith("error:")]
+    fatal = [line for line in lines if line.startswith("fatal:")]
+    return (errors or fatal or lines or ["it gave no reason"])[-1].rstrip(".")
 
 
 def _settings(pattern: str, path: Path) -> dict[str, str]:
@@ -167,20 +169,21 @@ def init_bare(path: Path) -> None:
 
 
 def unbundle(bundle: Path, path: Path) -> None:
-    """Put the objects of a bundle into a repository, without making a reference.
+    """Put the objects of a bundle into a bare repository, without making a reference.
 
     Raises:
         GitError: The bundle is damaged.
     """
-    _run(["bundle", "unbundle", str(bundle.absolute())], path)
+    output(["bundle", "unbundle", str(bundle.absolute())], path, env={"GIT_DIR": str(path.absolute())})
 
 
-def files_of(tree: str, path: Path) -> list[tuple[str, str, bytes]] | None:
+def files_of(tree: str, path: Path, env: Mapping[str, str] | None = None) -> list[tuple[str, str, bytes]] | None:
     """Mode, path and bytes of every file in a tree; a link's bytes are its target.
 
     Args:
         tree: What names the tree, for instance `refs/tags/v1.0.0:docs`.
         path: Where the repository is.
+        env: Variables that say where git finds it: a user may forbid to find a bare one by itself.
 
     Returns:
         None when there is no such tree.
@@ -188,12 +191,12 @@ def files_of(tree: str, path: Path) -> list[tuple[str, str, bytes]] | None:
     Raises:
         GitError: An object is missing or damaged.
     """
-    listed = start(["ls-tree", "-r", "-z", tree], path)
+    listed = start(["ls-tree", "-r", "-z", tree], path, env=env)
     if listed.returncode != 0:
         return None
     entries = [entry.partition(b"\t") for entry in listed.stdout.split(b"\0")[:-1]]
     heads = [head.decode().split() for head, _, _ in entries]
-    contents = blobs([oid for _, _, oid in heads], path)
+    contents = blobs([oid for _, _, oid in heads], path, env)
     if missing := [oid for _, _, oid in heads if oid not in contents]:
         raise GitError(f"The object {missing[0]} is missing in {path}. Fetch the whole history, then run this again.")
     names = [os.fsdecode(name) for _, _, name in entries]
@@ -209,16 +212,32 @@ def blobs(ids: Sequence[str], path: Path, env: Mapping[str, str] | None = None) 
         env: Variables that say where else git finds objects.
 
     Returns:
-        Id → content; what is missing or no blob is left out.
+        Id → content; what is missing or no blob is left out, also what a partial clone can't fetch now.
 
     Raises:
         GitError: An object is damaged.
     """
+    local = {"GIT_NO_LAZY_FETCH": "1", **(env or {})}
+    try:
+        return _blobs(ids, path, local)
+    except GitError:
+        # A partial clone lacks objects that its other repository has; there git fails instead of saying "missing".
+        if not _settings(r"^(remote\..*\.promisor|extensions\.partialclone)$", path):
+            raise
+    with suppress(GitError):
+        return _blobs(ids, path, env)
+    found: dict[str, bytes] = {}
+    for oid in ids:
+        with suppress(GitError):
+            found |= _blobs([oid], path, local)
+    return found
+
+
+def _blobs(ids: Sequence[str], path: Path, env: Mapping[str, str] | None) -> dict[str, bytes]:
     if not ids:
         return {}
     asked = b"".join(os.fsencode(oid) + b"\n" for oid in ids)
-    # A partial clone must not start to fetch: everything here works without a network.
-    answer = output(["cat-file", "--batch"], path, stdin=asked, env={"GIT_NO_LAZY_FETCH": "1", **(env or {})})
+    answer = output(["cat-file", "--batch"], path, stdin=asked, env=env)
     found, at = {}, 0
     for oid in ids:
         end = answer.index(b"\n", at)

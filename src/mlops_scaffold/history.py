@@ -6,6 +6,7 @@ those tags (`hatch_build.py`): one reference `refs/templates/v<version>` per rel
 
 import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from mlops_scaffold import git
@@ -89,11 +90,11 @@ def _bundled(version: str) -> dict[str, File] | None:
     if commit is None:
         return None
     with tempfile.TemporaryDirectory(prefix="mlops-scaffold-", ignore_cleanup_errors=True) as name:
-        place = Path(name)
+        place = Path(name).absolute()
         git.init_bare(place)
         try:
             git.unbundle(BUNDLE, place)
-            return _read(commit, place, version)
+            return _read(commit, place, version, {"GIT_DIR": str(place)})
         except GitError as error:
             raise _damaged() from error
 
@@ -110,8 +111,8 @@ def _bundled_commits() -> dict[str, str]:
     return {name.removeprefix(BUNDLED): commit for commit, _, name in pairs if name.startswith(BUNDLED)}
 
 
-def _read(tree: str, repository: Path, version: str) -> dict[str, File] | None:
-    files = git.files_of(tree, repository)
+def _read(tree: str, repository: Path, version: str, env: Mapping[str, str] | None = None) -> dict[str, File] | None:
+    files = git.files_of(tree, repository, env)
     if files is None:
         return None
     for mode, path, _ in files:

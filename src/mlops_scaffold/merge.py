@@ -150,7 +150,7 @@ def three_way(
     marked = _relabelled(checkout, workshop, result.tree, conflicting, labels, (old.commit, names.base))
     renamed = {path: _clean(path, labels, lambda place: bool(is_taken([place]))) for path in conflicting}
     tree = result.tree
-    if deleted or aside or left or marked or any(path != new_path for path, new_path in renamed.items()):
+    if deleted or aside or freed or left or marked or any(path != new_path for path, new_path in renamed.items()):
         tree = _rewritten(workshop, result.tree, (*deleted, *aside), marked, {**freed, **left, **renamed})
     ids = {path: blob_id(file, checkout.object_format) for path, file in base.items()}
     return Merge(

@@ -14,7 +14,7 @@ import yaml
 
 from mlops_scaffold.errors import RefusedError
 from mlops_scaffold.questions import TEMPLATE_VERSION, load_yaml
-from mlops_scaffold.tree import File, Tree
+from mlops_scaffold.tree import EXECUTABLE, REGULAR, File, Tree
 
 STATE = ".mlops-scaffold"
 MANIFEST = f"{STATE}/manifest"
@@ -68,15 +68,22 @@ def read_project(text: bytes) -> Project:
 def read_manifest(content: bytes) -> dict[str, tuple[str, str]]:
     """Read a manifest: path → git mode and blob id.
 
-    Lines that are none (a conflict that someone has committed, say) are left out: what is not listed is not known.
+    Lines that are none (a conflict that someone has committed, say), and those that no template can give, are left
+    out: what is not listed is not known.
     """
     found = {}
     for line in content.decode(errors="replace").splitlines():
         meta, tab, path = line.partition("\t")
         mode, space, oid = meta.partition(" ")
-        if tab and space and len(oid) == len(_ANY_ID) and set(oid) <= set("0123456789abcdef"):
+        is_id = len(oid) == len(_ANY_ID) and set(oid) <= set("0123456789abcdef")
+        if tab and space and is_id and mode in (REGULAR, EXECUTABLE) and _is_inside(path):
             found[path] = (mode, oid)
     return found
+
+
+def _is_inside(path: str) -> bool:
+    """Whether a path can be a file's in a work tree: relative, not upwards, not git's own."""
+    return "\0" not in path and not {"", ".", "..", ".git"} & set(path.lower().split("/"))
 
 
 _ANY_ID = File(content=b"").blob_id

@@ -77,11 +77,13 @@ def read_status(path: Path, templates: Tree, installed: str) -> Status:
             unfinished=entry.phase,
             title=entry.title,
         )
-    project = read_project((place / PROJECT).read_bytes())
-    state = place / MANIFEST
-    listed = read_manifest(state.read_bytes()) if state.is_file() else None
+    project = read_project(_state(place, checkout, PROJECT))
+    listed = read_manifest(_state(place, checkout, MANIFEST)) or None
     wanted = {name: line for name, line in (listed or {}).items() if name != PROJECT}
-    missing = [name for name in wanted if not (place / name).exists() and not (place / name).is_symlink()]
+    known = _known_to_git(checkout, wanted) if checkout else {}
+    absent = [name for name in wanted if not (place / name).exists() and not (place / name).is_symlink()]
+    missing = [name for name in absent if name not in known or not known[name].is_left_out]
+    edited = _edited(place, checkout, known, {name: line for name, line in wanted.items() if name not in missing})
     renamed = _renamed(checkout, missing, wanted) if checkout and missing else {}
     if checkout and entry and entry.phase == journal.APPLIED and aftermath.is_over(checkout, entry):
         entry = None
@@ -92,7 +94,7 @@ def read_status(path: Path, templates: Tree, installed: str) -> Status:
         installed=installed,
         highest=highest(templates),
         files=None if listed is None else len(wanted),
-        edited=tuple(name for name, line in wanted.items() if name not in missing and _differs(place / name, *line)),
+        edited=edited,
         deleted=tuple(name for name in missing if name not in renamed),
         renamed=renamed,
         update=not is_newer and (listed is None or _gives(templates, project, installed) != listed),
@@ -120,14 +122,71 @@ def _is_newer(project: Project, installed: str) -> bool:
     return bool(recorded and own and recorded > own)
 
 
+def _state(place: Path, checkout: Checkout | None, name: str) -> bytes:
+    """A file of the state, from the disk, else from the index: a sparse checkout may leave it out."""
+    if (place / name).is_file():
+        return (place / name).read_bytes()
+    staged = checkout.blobs([f":{checkout.prefix}{name}"]) if checkout else {}
+    return next(iter(staged.values()), b"")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    """What the index holds of a file; `is_left_out` when that is not to be on the disk, as in a sparse checkout."""
+
+    mode: str
+    id: str
+    is_left_out: bool
+
+
+def _known_to_git(checkout: Checkout, names: Iterable[str]) -> dict[str, _Known]:
+    """The files that are on the disk as the index has them: only git knows what its filters make of a file."""
+    paths = [f"{checkout.prefix}{name}" for name in names]
+    if not paths:
+        return {}
+    listed = checkout.names("--literal-pathspecs", "ls-files", "--stage", "-t", "-z", "--", *paths)
+    # `git diff` brings the index up to date whatever one asks; `git status` can be told not to.
+    words = ("status", "--porcelain", "-z", "--untracked-files=no", "--no-renames", "--ignore-submodules=all")
+    states = checkout.names("--literal-pathspecs", *words, "--", *paths, env={"GIT_OPTIONAL_LOCKS": "0"})
+    changed = {state[3:] for state in states if state[1] != " "}
+    found = {}
+    for line in listed:
+        meta, path = line.split("\t", 1)
+        tag, mode, oid, stage = meta.split()
+        is_left_out = tag == "S"
+        if stage == "0" and (is_left_out or path not in changed):
+            found[path.removeprefix(checkout.prefix)] = _Known(mode=mode, id=oid, is_left_out=is_left_out)
+    return found
+
+
+def _edited(
+    place: Path, checkout: Checkout | None, known: Mapping[str, _Known], wanted: Mapping[str, tuple[str, str]]
+) -> tuple[str, ...]:
+    """The files that are not what the templates gave."""
+    # An id that differs need not be an edit: its line ends may, or this repository makes its ids in another way.
+    asked = {known[name].id for name, (_, oid) in wanted.items() if name in known and known[name].id != oid}
+    contents = checkout.blobs(sorted(asked)) if checkout and asked else {}
+
+    def is_edited(name: str, mode: str, oid: str) -> bool:
+        if name not in known:
+            return _differs(place / name, mode, oid)
+        entry = known[name]
+        return entry.mode != mode or (entry.id != oid and not _gives_id(contents.get(entry.id, b""), oid))
+
+    return tuple(name for name, line in wanted.items() if is_edited(name, *line))
+
+
+def _gives_id(content: bytes, oid: str) -> bool:
+    """Whether a content has an id. Line ends do not count: a check-out may change them."""
+    return any(File(content=text).blob_id == oid for text in (content, content.replace(b"\r\n", b"\n")))
+
+
 def _differs(path: Path, mode: str, oid: str) -> bool:
-    """Whether a file is not what the templates gave. Line ends do not count: a check-out may change them."""
+    """Whether a file on the disk is not what the templates gave."""
     if path.is_symlink() or not path.is_file():
         return True
-    content = path.read_bytes()
-    same = any(File(content=text).blob_id == oid for text in (content, content.replace(b"\r\n", b"\n")))
     is_executable = bool(path.stat().st_mode & 0o100)
-    return not same or mode != (EXECUTABLE if is_executable else REGULAR)
+    return not _gives_id(path.read_bytes(), oid) or mode != (EXECUTABLE if is_executable else REGULAR)
 
 
 def _renamed(checkout: Checkout, missing: list[str], wanted: Mapping[str, tuple[str, str]]) -> dict[str, str]:
