@@ -530,6 +530,17 @@ def test_a_lock_with_uncommitted_changes_is_refused(locked: Team) -> None:
     assert locked.upgrade().code == 0
 
 
+def test_with_conflicts_elsewhere_the_lock_waits_for_the_person(locked: Team) -> None:
+    locked.edit("docs/guide.md", TEN, "Line 10 is ours.\n")
+    locked.commit()
+    old = (locked.path / "uv.lock").read_bytes()
+    done = upgrade_with_lock(locked)
+    assert (done.code, locked.stages()) == (1, {"docs/guide.md": "123"})
+    assert 'version = "2.0.0"' in locked.read("pyproject.toml")
+    assert (locked.path / "uv.lock").read_bytes() == old
+    assert "uv lock && git add uv.lock" in done.out
+
+
 def test_a_lock_is_never_in_conflict(locked: Team) -> None:
     """The team has edited it, and the files around it are in conflict."""
     locked.write("uv.lock", locked.read("uv.lock") + "# Ours.\n")
@@ -588,6 +599,18 @@ def test_abort_of_a_clean_upgrade_with_other_work_in_the_tree(team: Team) -> Non
     assert (contents(team.path), team.changes()) == (before, changes)
 
 
+def test_abort_makes_a_directory_again_that_the_templates_have_dropped(team: Team, templates_to: Path) -> None:
+    for folder in templates_to.glob("level*/project/notes"):
+        shutil.rmtree(folder)
+    (team.path / "notes").chmod(0o777)
+    before = snapshot(team.path)
+    assert team.update().code == 0
+    assert not (team.path / "notes").exists()
+    assert team.abort().code == 0
+    after = snapshot(team.path)
+    assert_same({**before, ".git/index": after[".git/index"]}, after)
+
+
 @pytest.mark.parametrize("what", ["edited", "edited and staged", "staged", "added and staged"])
 def test_abort_refuses_what_would_lose_work_that_was_done_since(team: Team, what: str) -> None:
     assert team.upgrade().code == 0
@@ -595,6 +618,7 @@ def test_abort_refuses_what_would_lose_work_that_was_done_since(team: Team, what
     team.write(name, "Since then.\n")
     if "staged" in what:
         team.git("add", name)
+    team.git("config", "diff.orderFile", "/nowhere")
     before = snapshot(team.path)
     done = team.abort()
     assert done.code == 3

@@ -71,6 +71,18 @@ def test_the_teams_own_files_are_never_touched(team: Team) -> None:
     assert contents(team.path / "src") == before
 
 
+def test_templates_that_change_a_file_of_the_team_do_not_reach_it(team: Team, templates_to: Path) -> None:
+    """Files below src/ are given once."""
+    repositories.put(templates_to / "level1/project/src/{= package_name =}/model.py", "MODEL = 'other'\n")
+    repositories.put(templates_to / "level1/project/src/{= package_name =}/gone.py", "GONE = 1\n")
+    repositories.put(templates_to / "level1/project/docs/plan.md", "Another plan.\n")
+    before = contents(team.path / "src")
+    data = moved(team, verb="update")
+    assert team.read("docs/plan.md") == "Another plan.\n"
+    assert [str(path) for kind in data["files"].values() for path in paths(kind) if "src" in str(path)] == []
+    assert contents(team.path / "src") == before
+
+
 def test_the_same_change_on_both_sides_is_no_conflict(team: Team) -> None:
     team.edit("docs/guide.md", TEN, "Line 10 of level 2.\n")
     team.write("jobs/train.py", "TRAIN = 2\n")
@@ -382,6 +394,19 @@ def test_a_file_with_mixed_line_ends_loses_none_of_its_lines(team: Team) -> None
     team.commit()
     moved(team, code=1 if "Line 10 of level 1.\r\n" in text else 0)
     assert "Line 2 is ours.\r\n" in team.read("docs/guide.md")
+    assert "Line 10 of level 2." in team.read("docs/guide.md")
+
+
+def test_mixed_line_ends_that_attributes_even_out_are_no_conflict(team: Team) -> None:
+    lines = team.read("docs/guide.md").splitlines()
+    text = "".join(f"{line}\n" if n % 2 else f"{line}\r\n" for n, line in enumerate(lines, start=1))
+    team.write("docs/guide.md", text.replace("Line 2 of the guide.", "Line 2 is ours."))
+    team.commit()
+    team.write(".gitattributes", "* text=auto eol=lf\n")
+    team.git("add", ".gitattributes")
+    team.git("commit", "--quiet", "--message", "Attributes")
+    moved(team)
+    assert "Line 2 is ours." in team.read("docs/guide.md")
     assert "Line 10 of level 2." in team.read("docs/guide.md")
 
 
@@ -745,6 +770,8 @@ def test_no_hook_of_the_team_runs(team: Team, place: str, code: int, tmp_path: P
     if place == "person":
         settings = Path(os.environ["GIT_CONFIG_GLOBAL"]).read_text() + f"[core]\n\thooksPath = {hooks}\n"
         os.environ["GIT_CONFIG_GLOBAL"] = str(repositories.put(tmp_path / "settings", settings))
+    team.git("config", "core.fsmonitor", str(hooks / "fsmonitor-watchman"))
+    witness.unlink(missing_ok=True)
     assert team.upgrade("--preview").code == 1
     assert team.upgrade().code == 1
     assert team.status()["level"] == 2
@@ -865,6 +892,11 @@ def test_settings_of_a_person_do_not_change_the_result(team: Team, kind: int, tm
     team.edit("docs/guide.md", TEN, "Line 10 is ours.\n")
     team.edit("README.md", "Ask somebody.", "Ask Ada.")
     team.git("mv", "notes", "diary")
+    team.edit("diary/one.md", "Note one.", "Note one is ours.")
+    team.edit("diary/two.md", "Thought one.", "Thought one is ours.")
+    team.git("mv", "docs/guide.md", "handbook.txt")
+    team.git("mv", "tools/run.sh", "go")
+    team.edit("go", "# Two.", "# Two, ours.")
     team.git("rm", "--quiet", "pyproject.toml")
     team.commit()
     other = copy_of(team, tmp_path / "elsewhere" / "churn")
@@ -1048,6 +1080,14 @@ def test_refused_when_a_file_that_is_touched_has_uncommitted_changes(team: Team)
     team.edit("docs/guide.md", "Line 2 of the guide.", "Line 2 is not committed.")
     (team.path / "notes/one.md").unlink()
     refused_and_shown(team, "Not committed: docs/guide.md, notes/one.md.", "Commit or stash it first.")
+
+
+@pytest.mark.parametrize("name", [":guide.md", "*[a-z]?.md", ":(top)guide.md", "!guide.md", "Büro.md"])
+def test_refused_when_a_file_with_an_odd_name_has_uncommitted_changes(team: Team, name: str) -> None:
+    (team.path / "docs/guide.md").rename(team.path / name)
+    team.commit()
+    team.edit(name, "Line 2 of the guide.", "Line 2 is not committed.")
+    refused_and_shown(team, f"Not committed: {name}.")
 
 
 def test_refused_when_only_the_mode_or_the_kind_has_changed(team: Team) -> None:
