@@ -16,6 +16,8 @@ from workflows.standins import make_actions, make_programs
 from workflows.tools import git, missing, new_repository, run, tool
 
 SUPPORTED = ["3.11", "3.12", "3.13", "3.14"]
+# From level 2 on: the one test of a generated repository that installs packages itself.
+AZURE_SERVER = "tests/integration/test_azure_inference_server.py"
 Shared = Callable[[str, Callable[[Path], None]], Path]
 
 
@@ -104,25 +106,35 @@ def checkout(locked: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def environments(shared: Shared, level: int, locked: Path, interpreters: dict[str, str], main_python: str) -> Path:
-    """Directory of relocatable environments by Python version, with everything imported once.
+    """Directory with a relocatable environment of the main Python, in which everything has been imported once.
 
-    A first import compiles half of what is installed, which takes longer than any workflow. Whatever a workflow fetches
-    is then in the cache of uv, so that workflows run without a network.
+    A first import compiles half of what is installed, which takes longer than any workflow. Whatever a workflow
+    fetches, on any of the interpreters, is then in the cache of uv, so that workflows run without a network.
     """
 
     def make(path: Path) -> None:
-        uv, source, environment = tool("uv"), path / "source", path / main_python
+        source = path / "source"
         git(locked, "clone", "--quiet", str(locked), str(source))
-        settings = {"UV_PROJECT_ENVIRONMENT": str(environment), "UV_PYTHON": interpreters[main_python]}
-        settings["VIRTUAL_ENV"] = ""
+
+        def uv(*words: str, python: str, folder: Path) -> None:
+            settings = {"UV_PROJECT_ENVIRONMENT": str(folder), "UV_PYTHON": interpreters[python], "VIRTUAL_ENV": ""}
+            done = run(tool("uv"), *words, cwd=source, env={**settings, "CI": "true"})
+            assert done.returncode == 0, f"uv {' '.join(words)} failed:\n{done.stdout}"
+
+        for python in interpreters:
+            folder = path / python
+            uv("venv", "--quiet", "--relocatable", str(folder), python=python, folder=folder)
+            uv("sync", "--quiet", "--locked", python=python, folder=folder)
+            if python != main_python:
+                shutil.rmtree(folder)
         for words in (
-            ["venv", "--quiet", "--relocatable", "--python", interpreters[main_python], str(environment)],
-            ["sync", "--quiet", "--locked"],
             ["build", "--quiet", "--all-packages", "--out-dir", str(path / "dist")],
             ["run", "--quiet", "python", "-m", "pytest", "-q", "--collect-only"],
         ):
-            done = run(uv, *words, cwd=source, env=settings)
-            assert done.returncode == 0, f"uv {' '.join(words)} failed:\n{done.stdout}"
+            uv(*words, python=main_python, folder=path / main_python)
+        if (source / AZURE_SERVER).exists():
+            alive = ["python", "-m", "pytest", "-q", AZURE_SERVER, "-k", "alive"]
+            uv("run", "--quiet", *alive, python=main_python, folder=path / main_python)
 
     return shared(f"environments-{level}", make)
 
