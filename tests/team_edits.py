@@ -12,6 +12,7 @@ from team_files import (
     BUSIEST_DAYS,
     CREDENTIAL,
     DAYS,
+    LAST_STEP,
     NOTEBOOK,
     NOTES,
     SCRIPT,
@@ -32,10 +33,14 @@ RENAMED = {
 DELETED = ("SECURITY.md",)
 """Files of the templates that the team does not want."""
 
+GOLDEN = "tests/model/golden/answers.json"
+"""What the model answers to known requests. Another model needs other answers."""
+
 EDITED = (
     ".github/CODEOWNERS",
     ".github/workflows/ci.yml",
     ".github/workflows/data.yml",
+    ".github/workflows/security.yml",
     "CHANGELOG.md",
     "Dockerfile",
     "README.md",
@@ -44,6 +49,7 @@ EDITED = (
     "docs/roles.md",
     "ops/pyproject.toml",
     "pyproject.toml",
+    GOLDEN,
     "tests/model/test_behaviour.py",
     "tests/unit/test_cli.py",
 )
@@ -58,9 +64,6 @@ OWN = (
     "tests/unit/test_days.py",
 )
 """Files that no template knows, outside the team's package."""
-
-GOLDEN = Path("tests/model/golden/answers.json")
-"""From level 2 on: what the model answers to known requests. Another model needs other answers."""
 
 
 def work(project: Path) -> None:
@@ -79,7 +82,7 @@ def work(project: Path) -> None:
         (_release, "Release 0.2.0"),
     ):
         step(project)
-        if step is _add_a_feature and (project / GOLDEN).exists():
+        if step is _add_a_feature:
             renew_golden_answers(project)
         commit(project, title)
 
@@ -87,7 +90,7 @@ def work(project: Path) -> None:
 def renew_golden_answers(project: Path) -> None:
     """Do what the test of the golden answers says: delete them and run it, which writes them and fails."""
     (project / GOLDEN).unlink()
-    first = try_in(project, "run", "pytest", "-q", "tests/model/test_scoring_contract.py")
+    first = try_in(project, "run", "pytest", "-q", "tests/model/test_golden.py")
     assert first.returncode == 1, first.stdout
     assert (project / GOLDEN).exists(), first.stdout
 
@@ -106,6 +109,12 @@ def edit(project: Path, path: str, *replacements: tuple[str, str]) -> None:
         assert old in text, f"{path} holds no {old!r}"
         text = text.replace(old, new)
     file.write_text(text, encoding="utf-8")
+
+
+def append(project: Path, path: str, text: str) -> None:
+    """Add lines at the end of a file."""
+    edited = (project / path).read_text(encoding="utf-8")
+    (project / path).write_text(edited + text, encoding="utf-8")
 
 
 def write(project: Path, path: str, text: str, *, executable: bool = False) -> None:
@@ -166,7 +175,8 @@ def _add_a_tool(project: Path) -> None:
     )
     lint = "        run: uv run poe lint\n"
     edit(project, ".github/workflows/ci.yml", (lint, f"{lint}      - name: Spelling\n        run: uv run poe spell\n"))
-    edit(project, "README.md", ("| `fix` |", "| `spell` | check the spelling of our own texts |\n| `fix` |"))
+    last = "what CI runs |\n"
+    edit(project, "README.md", (last, f"{last}| `spell` | check the spelling of our own texts |\n"))
     ci = (project / ".github/workflows/ci.yml").read_text(encoding="utf-8")
     checkout = re.search(r"actions/checkout@.*", ci)
     assert checkout is not None
@@ -201,9 +211,14 @@ def _operate(project: Path) -> None:
         ".github/CODEOWNERS",
         ("/ops/ ada@example.com", "/ops/ @acme/platform"),
         ("/docs/runbooks/ ada@example.com", "/docs/runbooks/ @acme/platform"),
-        ("\n# Lines of your own", "/scripts/ @acme/platform\n\n# Lines of your own"),
     )
-    edit(project, "Dockerfile", ("OMP_NUM_THREADS=1 \\\n", "OMP_NUM_THREADS=2 \\\n    TZ=America/New_York \\\n"))
+    append(project, ".github/CODEOWNERS", "/scripts/ @acme/platform\n")
+    edit(
+        project,
+        "Dockerfile",
+        ("OMP_NUM_THREADS=1 \\\n", "OMP_NUM_THREADS=2 \\\n    TZ=America/New_York \\\n"),
+        ("-slim-trixie@sha256:4", "-slim-trixie@sha256:5"),
+    )
     edit(
         project,
         ".github/workflows/data.yml",
@@ -212,6 +227,8 @@ def _operate(project: Path) -> None:
         ("          # Credentials of an object store", f"{CREDENTIAL}          # Credentials of an object store"),
         ("      - name: Keep the data of this run\n", f"{STEP}      - name: Keep the data of this run\n"),
     )
+    append(project, ".github/workflows/data.yml", LAST_STEP)
+    append(project, ".github/workflows/security.yml", LAST_STEP)
     write(project, "scripts/refresh.sh", SCRIPT, executable=True)
     edit(project, "tests/unit/test_cli.py", ('["fly"]', '["fly"], ["-x"]'))
 

@@ -89,6 +89,11 @@ STEP = """\
         run: du -sh state/data >> "$GITHUB_STEP_SUMMARY"
 """
 
+LAST_STEP = """\
+      - name: Say when
+        run: date --utc >> "$GITHUB_STEP_SUMMARY"
+"""
+
 SCRIPT = """\
 #!/bin/sh
 # Brings the data up to date and trains on it.

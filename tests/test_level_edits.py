@@ -14,6 +14,7 @@ END = ""
 """Stands for the end of the file, as the place of an edit."""
 
 ADDRESS = " ada@example.com"
+END_OF_ENVIRONMENT = "# threads of each numeric library\n"
 
 # File, what a team replaces, by what. At the END it is appended.
 EDITS = {
@@ -22,7 +23,12 @@ EDITS = {
     "all reviewers": (".github/CODEOWNERS", ADDRESS, " @acme/models"),
     "one reviewer": (".github/CODEOWNERS", f"/docs/runbooks/{ADDRESS}", "/docs/runbooks/ @acme/operations"),
     "reviewer of the schema": (".github/CODEOWNERS", f"data.py{ADDRESS}", "data.py @acme/data"),
-    "reviewed path": (".github/CODEOWNERS", "\n# Lines of your own", "/docs/ @acme/models\n\n# Lines of your own"),
+    "reviewed path": (".github/CODEOWNERS", END, "/docs/ @acme/models\n"),
+    "reviewed path above": (
+        ".github/CODEOWNERS",
+        f"/.github/{ADDRESS}\n",
+        f"/.github/{ADDRESS}\n/docs/ @acme/models\n",
+    ),
     "hook": (
         ".pre-commit-config.yaml",
         END,
@@ -35,13 +41,25 @@ EDITS = {
         "\n  - package-ecosystem: npm\n    directory: /\n    schedule:\n      interval: weekly\n",
     ),
     "monthly updates": (".github/dependabot.yml", "interval: weekly", "interval: monthly"),
+    "last task": ("README.md", "what CI runs |\n", "what CI runs |\n| `spell` | check the spelling |\n"),
+    "own section": ("README.md", "\n## More\n", "\n## Who we are\n\nAda and Dana.\n\n## More\n"),
     "section about roles": ("docs/roles.md", END, "\n## Who we are\n\nAda, Dana and Sam.\n"),
     "role": ("docs/roles.md", "a metric drops,", "a metric drops, a customer asks,"),
     "file for the image": (".dockerignore", END, "!assets\n"),
     "end of the image": ("Dockerfile", END, "COPY assets /assets\n"),
     "system package": ("Dockerfile", "RUN groupadd", "RUN apt-get update && apt-get install -y libgomp1\nRUN groupadd"),
+    "newer base image": ("Dockerfile", "-slim-trixie@sha256:4", "-slim-trixie@sha256:5"),
+    "variable of the service": ("compose.yaml", END_OF_ENVIRONMENT, f"{END_OF_ENVIRONMENT}      - LOG_LEVEL=debug\n"),
+    "another service": ("compose.yaml", END, "\n  cache:\n    image: redis:8\n"),
+    "limit of the service": ("compose.yaml", END, "    mem_limit: 2g\n"),
+    "newer uv": ("Dockerfile", "uv:0.13.0@sha256:c", "uv:0.13.1@sha256:d"),
     "threads": ("Dockerfile", "OMP_NUM_THREADS=1", "OMP_NUM_THREADS=4"),
     "dependency of the application": ("ops/pyproject.toml", '<1",\n]', '<1",\n    "s3fs>=2026.9",\n]'),
+    "first dependency of the application": (
+        "ops/pyproject.toml",
+        '    "churn-model",\n',
+        '    "boto3>=1.40",\n    "churn-model",\n',
+    ),
     "newer FastAPI": ("ops/pyproject.toml", '"fastapi>=0.165,<1"', '"fastapi>=0.170,<1"'),
     "dependency of the model": ("pyproject.toml", '"skops>=0.16,<1",\n', '"skops>=0.16,<1",\n    "xgboost>=4,<5",\n'),
     "development tool": ("pyproject.toml", '"zizmor>=1.32,<2",\n', '"zizmor>=1.32,<2",\n    "codespell>=2,<3",\n'),
@@ -57,6 +75,21 @@ EDITS = {
         ".github/workflows/data.yml",
         "          # Credentials of an object store",
         "          AWS_ACCESS_KEY_ID: ${{ secrets.AWS_ACCESS_KEY_ID }}\n          # Credentials of an object store",
+    ),
+    "step after the collection": (
+        ".github/workflows/data.yml",
+        END,
+        "      - name: Tell\n        run: uv run poe tell\n",
+    ),
+    "job after the collection": (
+        ".github/workflows/data.yml",
+        END,
+        "\n  report:\n    needs: collect\n    uses: $/.github/workflows/report.yml\n",
+    ),
+    "job after the audit": (
+        ".github/workflows/security.yml",
+        END,
+        "\n  licences:\n    uses: $/.github/workflows/licences.yml\n",
     ),
     "hour of the audit": (".github/workflows/security.yml", "41 5 * * 1", "41 5 * * *"),
     "address for reports": ("SECURITY.md", "ada@example.com", "security@example.com"),

@@ -123,14 +123,9 @@ def bases(dockerfile: str) -> list[str]:
     return [arguments.split()[0] for name, arguments in instructions(dockerfile) if name == "FROM"]
 
 
-def test_base_images_have_a_version(rendered: Path) -> None:
-    names = bases((rendered / "Dockerfile").read_text(encoding="utf-8"))
-    assert all(":" in name and not name.endswith(":latest") for name in names)
-
-
 @pytest.mark.parametrize("python", SUPPORTED)
-def test_base_images_are_pinned_by_digest_from_level_2_on(python: str, templates: Tree) -> None:
-    answers = answers_for(templates, project_name="Churn model", level=2, python_version=python)
+def test_base_images_are_pinned_by_version_and_digest(python: str, templates: Tree) -> None:
+    answers = answers_for(templates, project_name="Churn model", python_version=python)
     names = bases(render(templates, answers)["Dockerfile"].content.decode())
     assert all(re.fullmatch(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}", name) for name in names), names
     assert len(names) == len(set(names)) + 1

@@ -38,7 +38,7 @@ DEFECTS: dict[str, tuple[str, str, str, str]] = {
     "schema-issue-forms": (".github/ISSUE_TEMPLATE/bug.yml", "body:", "bodies:", "bodies"),
     "schema-compose": ("compose.yaml", "restart:", "restarts:", "restarts"),
     "schema-ruleset": (".github/rulesets/main.json", '"branch"', '"branches"', "branches"),
-    "hadolint": ("Dockerfile", "-slim-trixie AS build", " AS build\nRUN cd /tmp && sudo ls", "DL3004"),
+    "hadolint": ("Dockerfile", " AS build\n", " AS build\nRUN cd /tmp && sudo ls\n", "DL3004"),
     "shellcheck": ("defect.sh", "", "#!/bin/sh\ncat $1\n", "SC2086"),
     "yamllint": (DATA, "permissions: {}", "permissions:  {}", "colons"),
     "untrusted-environment": (
