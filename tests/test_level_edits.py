@@ -1,10 +1,13 @@
 """What a team usually changes at level 1 must not stand in the way of level 2: git merges it without a conflict."""
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from support import answers_for
+from workflows.tools import git, run
 
 from mlops_scaffold.render import render
 from mlops_scaffold.templates import built_in
@@ -42,6 +45,15 @@ EDITS = {
     ),
     "monthly updates": (".github/dependabot.yml", "interval: weekly", "interval: monthly"),
     "last task": ("README.md", "what CI runs |\n", "what CI runs |\n| `spell` | check the spelling |\n"),
+    "task of the model": ("README.md", "a Parquet file of rows |\n", "a Parquet file of rows |\n| `tell` | tell |\n"),
+    "section about levels": ("README.md", "\n## Maturity\n", "\n## Who we are\n\nAda and Dana.\n\n## Maturity\n"),
+    "owner of a requirement": (
+        "docs/maturity.md",
+        "half a person-day | software engineer |",
+        "half a person-day | Sam |",
+    ),
+    "rule of the handover": ("docs/handover.md", END, "\n## Our rules\n\nNever on a Friday.\n"),
+    "variable of the deployment": (".github/workflows/release.yml", "/model' }}\n", "/model' }}\n      TZ: UTC\n"),
     "own section": ("README.md", "\n## More\n", "\n## Who we are\n\nAda and Dana.\n\n## More\n"),
     "section about roles": ("docs/roles.md", END, "\n## Who we are\n\nAda, Dana and Sam.\n"),
     "role": ("docs/roles.md", "a metric drops,", "a metric drops, a customer asks,"),
@@ -112,12 +124,41 @@ def test_an_ordinary_edit_merges(path: str, old: str, new: str, levels: tuple[Tr
     one, two = (level[path].content.decode() for level in levels)
     assert old in one
     edited = one.replace(old, new) if old else one + new
-    for name, text in {"team": edited, "base": one, "level2": two}.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    names = ["team", "base", "level2"]
-    done = subprocess.run(
-        ["git", "merge-file", "-p", "--quiet", *names], cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout
-    assert new in done.stdout
-    assert set(two.splitlines()) - set(one.splitlines()) <= set(done.stdout.splitlines())
+    git(tmp_path, "init", "--quiet", "--bare", ".")
+    base = committed(tmp_path, one)
+    team, level = (committed(tmp_path, text, "-p", base) for text in (edited, two))
+    # By the strategy of an upgrade: `git merge-file` pairs lines in another way.
+    done = run("git", "merge-tree", "--write-tree", team, level, cwd=tmp_path)
+    tree = done.stdout.splitlines()[0]
+    merged = run("git", "show", f"{tree}:file", cwd=tmp_path).stdout
+    assert done.returncode == 0, merged
+    if old and new:  # undone again, so that lines of level 2 which hold the old text too do not count
+        assert merged.replace(new, old) == two, "the edit is not where it was made"
+    else:
+        assert merged == (two.replace(old, new) if old else two + new), "the edit is not where it was made"
+    if path.endswith((".yml", ".yaml")):
+        before, mine, after = (set(leaves(yaml.safe_load(text))) for text in (one, edited, merged))
+        assert mine - before <= after, "the edit has gone to another place in the structure"
+
+
+def committed(repository: Path, text: str, *parents: str) -> str:
+    """A commit of one file with this text."""
+    (repository / "text").write_text(text, encoding="utf-8")
+    blob = git(repository, "hash-object", "-w", "text").strip()
+    (repository / "tree").write_text(f"100644 blob {blob}\tfile\n", encoding="utf-8")
+    words = ["git", "mktree"]
+    with (repository / "tree").open(encoding="utf-8") as lines:
+        tree = subprocess.run(words, cwd=repository, stdin=lines, capture_output=True, text=True, check=True).stdout
+    return git(repository, "commit-tree", tree.strip(), *parents, "-m", "x").strip()
+
+
+def leaves(node: object, *above: str) -> Iterator[tuple[str, ...]]:
+    """Every value of a document, with the keys above it."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from leaves(value, *above, str(key))
+    elif isinstance(node, list):
+        for value in node:
+            yield from leaves(value, *above, "-")
+    else:
+        yield (*above, str(node))
