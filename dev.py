@@ -74,7 +74,7 @@ def test(arguments: list[str]) -> None:
     if not arguments:
         for words in (["ruff", "check"], ["ruff", "format", "--check"], ["mypy"], ["lint-imports", "--no-logo"]):
             run([uv, "run", "--no-sync", *words], env=env, show=f"uv run {' '.join(words)}")
-    words = ["pytest", *(arguments or ["-n", "2", "--dist", "loadfile"])]
+    words = ["pytest", *(arguments or ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"])]
     run([uv, "run", "--no-sync", *words], env=env, show=f"uv run {' '.join(words)}")
 
 

@@ -14,6 +14,19 @@ from mlops_scaffold.tree import Tree
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+SLOWEST = (
+    *("test_upgraded_alive.py", "test_ci.py", "test_level2.py", "test_level1.py", "test_shared_tracking.py"),
+    *("test_contract.py", "test_upgrade_interrupted.py", "test_upgrade_property.py", "test_train.py"),
+)
+"""Files that take minutes. They come first, so that none of them is left for one worker alone at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort the files; `--no-loadscope-reorder` keeps the order."""
+    places = {name: place for place, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def git_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Git behaves the same on every machine: one known user, no system or personal settings."""

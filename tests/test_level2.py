@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import TASKS, make, uv
+from support import TASKS, assert_installed_names_are_reserved, make, uv
 from workflows.tools import git, missing
 
 PRIMARY = {"classification": "roc_auc", "regression": "rmse"}
@@ -110,3 +110,7 @@ def test_another_lock_file_now_does_not_keep_a_run_from_being_reproduced(poe: Ca
         lock.write("# changed\n")
     git(project, "commit", "--quiet", "--all", "--message", "Another lock")
     assert "identical metrics" in poe("reproduce", "1")
+
+
+def test_no_package_that_it_uses_can_be_its_name(poe: Callable[..., str]) -> None:
+    assert_installed_names_are_reserved(poe.project)  # type: ignore[attr-defined]
