@@ -112,6 +112,16 @@ def test_inside_a_repository_nothing_is_committed_and_the_reader_is_told(run: Ru
     assert git(tmp_path, "status", "--porcelain") == "?? services/"
 
 
+def test_files_that_the_outer_repository_ignores_are_named(run: Run, tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    (tmp_path / ".gitignore").write_text("*.toml\nroles.md\n")
+    done = run("new", "churn", "--defaults", "--no-lock")
+    ignored = git(tmp_path, "ls-files", "--others", "--ignored", "--exclude-standard", "churn").split()
+    assert "churn/pyproject.toml" in ignored
+    assert f"That repository ignores {len(ignored)} of the files (config/data.toml, config/training.toml" in done.stdout
+    assert "git add --force" in done.stdout
+
+
 def test_in_a_folder_that_the_outer_repository_ignores_it_is_a_repository_of_its_own(run: Run, tmp_path: Path) -> None:
     git(tmp_path, "init", "-q")
     (tmp_path / ".gitignore").write_text("/demo/\n")

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -41,6 +41,13 @@ def top_level(path: Path) -> Path | None:
 def is_ignored(path: Path, directory: Path) -> bool:
     """Whether the repository around an existing directory ignores a path, which need not exist."""
     return start(["check-ignore", "--quiet", str(path.absolute())], directory).returncode == 0
+
+
+def ignored(paths: Iterable[str], directory: Path) -> list[str]:
+    """Those of some paths below a directory that the repository around it ignores."""
+    asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    done = start(["check-ignore", "-z", "--stdin"], directory, stdin=asked)
+    return [os.fsdecode(path) for path in done.stdout.split(b"\0") if path]
 
 
 def is_unborn(path: Path) -> bool:
@@ -113,6 +120,9 @@ def start(
         name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name.startswith(kept)
     }
     try:
+        # Its sentences are read here, and shown among ours. Only `commit` runs hooks that speak to the user.
+        if "commit" not in words:
+            environment["LANGUAGE"] = "en"
         return processes.start(["git", *words], cwd=path, env={**environment, **(env or {})}, stdin=stdin)
     except OSError as error:
         raise GitError(f"Git can't be started: {error.strerror}. Install it again, then run this again.") from error

@@ -14,6 +14,9 @@ from mlops_scaffold.lock import lock
 from mlops_scaffold.processes import undisturbed
 from mlops_scaffold.tree import Tree, write_tree
 
+SHOWN = 3
+"""Names in one sentence; more are counted."""
+
 MESSAGE = "Start the project at level {level} of MLOps maturity"
 
 
@@ -82,7 +85,7 @@ def create(destination: Path, tree: Tree, *, level: int, with_git: bool = True, 
             place.publish()
         elif outer is not None:
             place.publish()
-            notes.append(f"It is part of the repository at {outer}, so nothing was committed. Commit it there.")
+            notes.append(_left_to_commit(destination, tree, outer))
         elif (destination / ".git").exists():
             place.publish()
             if not git.is_unborn(destination):
@@ -104,6 +107,18 @@ def _outer_repository(destination: Path) -> Path | None:
     nearest = next(place for place in (destination, *destination.absolute().parents) if place.is_dir())
     outer = git.top_level(nearest)
     return None if outer is None or git.is_ignored(destination, nearest) else outer
+
+
+def _left_to_commit(destination: Path, tree: Tree, outer: Path) -> str:
+    """What to do with files in a repository that is there already."""
+    note = f"It is part of the repository at {outer}, so nothing was committed. Commit it there."
+    if not (ignored := git.ignored(sorted(tree), destination)):
+        return note
+    some = ", ".join(ignored[:SHOWN]) + (", …" if len(ignored) > SHOWN else "")
+    return (
+        f"{note} That repository ignores {len(ignored)} of the files ({some}): add all by `git add --force .`, since "
+        "an upgrade can't reach what is not in git."
+    )
 
 
 def _first_commit(repository: Path, message: str) -> str | None:
