@@ -97,21 +97,64 @@ def test_the_readme_shows_what_new_prints(level: int, tmp_path: Path) -> None:
     assert int(shown[1]) == len(made) + len({MANIFEST})
 
 
-def test_the_readme_shows_what_an_upgrade_prints(run: Run, tmp_path: Path) -> None:
-    """The edits that the README tells of, made to its repository: each line that it shows is one that is printed."""
-    project = tmp_path / "flight-delays"
+def team_at_level_1(run: Run, project: Path, old: str, new: str) -> None:
+    """A repository with the edits that the pages tell of; in the README one text is replaced."""
     run("new", project, "--level", "1", "--defaults", "--no-lock")
-    with (project / "README.md").open("a") as readme:
-        readme.write("\n## Who we are\n\nAda, Dana and Sam.\n")
-    settings = project / "config/data.toml"
-    settings.write_text(settings.read_text().replace("delay_days = 1", "delay_days = 3"))
+    for path, before, after in (("README.md", old, new), ("config/data.toml", "delay_days = 1", "delay_days = 3")):
+        text = (project / path).read_text()
+        assert before in text
+        (project / path).write_text(text.replace(before, after))
     (project / "docs/roles.md").rename(project / "docs/people.md")
     (project / "SECURITY.md").unlink()
-    for words in (["add", "--all"], ["commit", "--quiet", "--message", "Our own ways"]):
-        subprocess.run(["git", *words], cwd=project, check=True)
-    shown = (ROOT / "README.md").read_text().partition("$ mlops-scaffold upgrade --preview\n")[2].partition("```")[0]
-    printed = run("upgrade", "--preview", cwd=project).stdout.splitlines()
-    assert [line for line in shown.splitlines() if line not in printed] == []
+    (project / "uv.lock").write_text("version = 1\n")
+    in_git(project, "add", "--all")
+    in_git(project, "commit", "--quiet", "--message", "Our own ways")
+
+
+def in_git(project: Path, *words: str) -> None:
+    subprocess.run(["git", *words], cwd=project, check=True, capture_output=True)
+
+
+def unprinted(page: str, command: str, printed: str) -> list[str]:
+    """The lines that a page shows for a command and that are none of those that it printed, in their order."""
+    rest = iter(printed.splitlines())
+    shown = page.partition(f"$ {command}\n")[2].partition("```")[0].splitlines()
+    assert shown
+    return [line for line in shown if line and line not in rest]
+
+
+def test_the_readme_shows_what_an_upgrade_prints(run: Run, tmp_path: Path) -> None:
+    """The edits that the README tells of, made to its repository: each line that it shows is one that is printed."""
+    project, more = tmp_path / "flight-delays", "\n## More\n"
+    team_at_level_1(run, project, more, f"\n## Who we are\n\nAda, Dana and Sam.\n{more}")
+    command = "mlops-scaffold upgrade --preview"
+    printed = run("upgrade", "--preview", cwd=project).stdout
+    assert unprinted((ROOT / "README.md").read_text(), command, printed) == []
+
+
+def test_the_guide_shows_what_is_printed(run: Run, tmp_path: Path) -> None:
+    """Its steps, one after the other, in the repository that it tells of."""
+    project, guide = tmp_path / "flight-delays", (ROOT / "docs/how-to/move-up.md").read_text()
+    team_at_level_1(run, project, "Level 2 would add automated training: every", "Level 2 comes in spring: every")
+    first, _, second = guide.partition("## 5. Check, commit, begin")
+    assert unprinted(first, "mlops-scaffold status", run("status", cwd=project).stdout) == []
+    preview = run("upgrade", "--preview", cwd=project)
+    assert unprinted(first, "mlops-scaffold upgrade --preview", preview.stdout) == []
+    conflict = run("upgrade", "--no-lock", cwd=project).stdout.splitlines()
+    to_finish = first.partition("and one with conflicts like this:\n\n```console\n")[2].partition("```")[0]
+    assert to_finish.splitlines() == conflict[-len(to_finish.splitlines()) :]
+    in_git(project, "checkout", "--theirs", "README.md")
+    in_git(project, "add", "README.md")
+    in_git(project, "commit", "--no-edit")
+    assert unprinted(second, "mlops-scaffold status", run("status", cwd=project).stdout) == []
+    in_git(project, "reset", "--quiet", "--hard", "HEAD~1")
+    in_git(project, "checkout", "--quiet", "HEAD~1", "README.md")
+    in_git(project, "commit", "--quiet", "--message", "The words of the templates")
+    clean = run("upgrade", "--no-lock", cwd=project).stdout.splitlines()
+    at_the_end = first.partition("A clean upgrade ends like this:\n\n```console\n")[2].partition("```")[0]
+    assert at_the_end.splitlines() == clean[-len(at_the_end.splitlines()) :]
+    back = run("upgrade", "--abort", cwd=project).stdout
+    assert unprinted(guide, "mlops-scaffold upgrade --abort", back) == []
 
 
 def test_no_module_is_long() -> None:

@@ -47,6 +47,7 @@ def test_an_untouched_repository(team: Team) -> None:
         "edited": [],
         "deleted": [],
         "renamed": {},
+        "untracked": [],
         "update_waits": False,
         "made_by_newer_version": False,
         "unfinished_upgrade": None,
@@ -189,8 +190,11 @@ def test_conflicts_are_listed_until_each_is_resolved(team: Team) -> None:
 
 def test_an_interrupted_upgrade_says_how_to_take_it_back(team: Team) -> None:
     """The journal is what a killed upgrade leaves behind; half of the files are written."""
-    journal.begin(open_checkout(team.path), title="Move to level 2", touched=["docs/guide.md", PROJECT])
-    team.write("docs/guide.md", "Half.\n")
+    tree = team.git("rev-parse", "HEAD^{tree}").strip()
+    journal.begin(
+        open_checkout(team.path), title="Move to level 2", tree=tree, theirs=tree, touched=["docs/guide.md", PROJECT]
+    )
+    team.write("docs/guide.md", "Line 1")
     team.write(PROJECT, "lev")
     found = team.status()
     assert found["level"] == 1

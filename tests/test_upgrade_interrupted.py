@@ -4,6 +4,7 @@ The programs are real. What does the harm at a chosen step is a `git` or `uv` th
 filter, or a `sitecustomize` that Python loads and that counts the changes which the product makes to files.
 """
 
+import json
 import os
 import random
 import shutil
@@ -17,7 +18,7 @@ import pytest
 from small_templates import package, project, write_tree_with_parents
 from snapshots import Snapshot, look, snapshot
 from support import generate
-from workflows.tools import git
+from workflows.tools import git, run
 
 LONG = int(os.environ.get("MLOPS_SCAFFOLD_DRILLS", "0"))
 """How many kills at random moments; with any, every change of a file is a step too. For runs by hand."""
@@ -744,3 +745,158 @@ def test_a_name_of_the_greatest_length_is_put_back(team: Team, drill: Drill, tmp
     assert before.files[f"docs/{name}"] != snapshot(repository).files[f"docs/{name}"]
     assert drill.run(repository, "upgrade", "--abort").returncode == 0
     assert before.differences(snapshot(repository)) == []
+
+
+def killed(team: Team, drill: Drill, place: Path) -> Path:
+    """A repository whose update was killed when git had written all files."""
+    drill.run(team.copy(place))
+    step = drill.first("read-tree")
+    repository = team.copy(place)
+    drill.run(repository, at=step, do="after")
+    return repository
+
+
+@pytest.mark.parametrize("team", ["clean", "conflicts"], indirect=True)
+def test_work_after_a_kill_is_kept_when_all_is_put_back(team: Team, drill: Drill, tmp_path: Path) -> None:
+    repository = killed(team, drill, tmp_path / "team")
+    work = {"README.md": "an hour of work\n", "docs/added.md": "and another one\n"}
+    for name, text in work.items():
+        with (repository / name).open("a") as file:
+            file.write(text)
+    expected = {name: (repository / name).read_bytes() for name in work}
+    (repository / "tools/run.sh").write_bytes((repository / "tools/run.sh").read_bytes()[:30])
+    done = drill.run(repository, "upgrade", "--abort")
+    assert done.returncode == 1, done.stderr
+    kept = git_dir(repository) / "mlops-scaffold-kept" / "1"
+    assert str(kept) in done.stdout
+    assert [line.strip() for line in done.stdout.splitlines()[2:]] == sorted(work), "half a file is git's, and no work"
+    assert {name: (kept / name).read_bytes() for name in work} == expected
+    shutil.rmtree(kept.parent)
+    assert team.before.differences(snapshot(repository)) == []
+
+
+def test_what_a_filter_writes_is_no_work(filtered: Team, drill: Drill, tmp_path: Path) -> None:
+    repository = killed(filtered, drill, tmp_path / "team")
+    assert "AMBER" in (repository / "README.md").read_text()
+    assert_put_back(drill, repository, filtered.before)
+
+
+@pytest.mark.parametrize("team", ["clean"], indirect=True)
+def test_work_is_kept_even_when_the_objects_of_the_update_are_gone(team: Team, drill: Drill, tmp_path: Path) -> None:
+    repository = killed(team, drill, tmp_path / "team")
+    with (repository / "README.md").open("a") as file:
+        file.write("an hour of work\n")
+    (repository / ".git/index").write_bytes((repository / ".git/mlops-scaffold/index").read_bytes())
+    git(repository, "prune", "--expire=now")
+    tree = json.loads((repository / ".git/mlops-scaffold/journal.json").read_text())["tree"]
+    assert run("git", "-C", repository, "cat-file", "-e", tree).returncode != 0
+    done = drill.run(repository, "upgrade", "--abort")
+    assert done.returncode == 1, done.stderr
+    kept = git_dir(repository) / "mlops-scaffold-kept"
+    assert "an hour of work" in (kept / "1" / "README.md").read_text()
+    shutil.rmtree(kept)
+    assert team.before.differences(snapshot(repository)) == []
+
+
+@pytest.mark.parametrize("team", ["conflicts"], indirect=True)
+def test_what_lies_in_the_way_is_named_before_anything_is_put_back(team: Team, drill: Drill, tmp_path: Path) -> None:
+    repository = team.copy(tmp_path / "team")
+    assert drill.run(repository).returncode == 1
+    (repository / "docs/ops.md").unlink()
+    (repository / "docs/ops.md").mkdir()
+    (repository / "docs/ops.md/mine.txt").write_text("mine\n")
+    after = snapshot(repository)
+    done = drill.run(repository, "upgrade", "--abort")
+    assert done.returncode == 3
+    assert "Something of yours lies where files are to be put back: docs/ops.md." in done.stderr
+    assert after.differences(snapshot(repository)) == []
+    shutil.rmtree(repository / "docs/ops.md")
+    assert drill.run(repository, "upgrade", "--abort").returncode == 0
+    assert team.before.differences(snapshot(repository)) == []
+
+
+@pytest.mark.parametrize("team", ["clean"], indirect=True)
+def test_what_is_written_into_a_file_that_is_back_reaches_no_copy(team: Team, drill: Drill, tmp_path: Path) -> None:
+    """Taking back is killed halfway, somebody writes into a file that is back already, and it goes on."""
+    repository = team.copy(tmp_path / "team")
+    assert drill.run(repository).returncode == 0
+    drill.run(repository, "upgrade", "--abort", change=4 + len(list((repository / "docs").iterdir())), do="kill")
+    assert (git_dir(repository) / "mlops-scaffold/journal.json").exists()
+    for name in ("README.md", "config/settings.toml", "docs/handbuch für alle.md", "pyproject.toml"):
+        with (repository / name).open("a") as file:
+            file.write("TOKEN\n")
+    done = drill.run(repository, "upgrade", "--abort")
+    assert done.returncode in (0, 1), done.stderr
+    texts = [path.read_bytes() for path in repository.rglob("*") if path.is_file()]
+    assert sum(b"TOKEN" in text for text in texts) == 4
+
+
+@pytest.mark.parametrize("team", ["conflicts"], indirect=True)
+def test_a_lock_that_was_made_after_the_conflicts_is_taken_back(locked: Team, drill: Drill, tmp_path: Path) -> None:
+    """The commands that the report gives are no work that would be lost."""
+    repository = locked.copy(tmp_path / "team")
+    assert drill.run(repository, "update").returncode == 1
+    (repository / "uv.lock").write_text("a new lock\n")
+    git(repository, "add", "uv.lock", "docs/ops.md")
+    done = drill.run(repository, "upgrade", "--abort")
+    assert done.returncode == 0, done.stderr
+    assert locked.before.differences(snapshot(repository)) == []
+
+
+@pytest.mark.parametrize("team", ["clean"], indirect=True)
+def test_what_was_staged_after_a_kill_is_kept(team: Team, drill: Drill, tmp_path: Path) -> None:
+    repository = killed(team, drill, tmp_path / "team")
+    for name in ("plan.md", "docs/added.md"):
+        (repository / name).write_text("staged\n")
+        git(repository, "add", name)
+        (repository / name).write_text("and changed again\n")
+    (repository / "seen.md").write_text("the same on the disk\n")
+    git(repository, "add", "seen.md")
+    done = drill.run(repository, "upgrade", "--abort")
+    assert done.returncode == 1, done.stderr
+    kept = git_dir(repository) / "mlops-scaffold-kept" / "1"
+    texts = {path.relative_to(kept).as_posix(): path.read_text() for path in kept.rglob("*") if path.is_file()}
+    assert texts == {
+        "docs/added.md": "and changed again\n",
+        "staged/docs/added.md": "staged\n",
+        "staged/plan.md": "staged\n",
+    }
+    assert (repository / "plan.md").read_text() == "and changed again\n"
+    assert (repository / "seen.md").read_text() == "the same on the disk\n"
+
+
+@pytest.mark.parametrize("team", ["clean"], indirect=True)
+def test_a_merge_that_was_begun_after_a_kill_is_not_spoilt(team: Team, drill: Drill, tmp_path: Path) -> None:
+    drill.run(team.copy(tmp_path / "team"))
+    step = drill.first("read-tree")
+    repository = team.copy(tmp_path / "team")
+    drill.run(repository, at=step, do="group")
+    commit = git(repository, "commit-tree", "HEAD~1^{tree}", "-p", "HEAD~1", "-m", "Other").strip()
+    (repository / ".git/MERGE_HEAD").write_text(f"{commit}\n")
+    before = snapshot(repository)
+    done = drill.run(repository, "upgrade", "--abort")
+    assert done.returncode == 3
+    assert "A `git merge` is under way that was begun after the upgrade. End it by `git merge --abort`" in done.stderr
+    assert before.differences(snapshot(repository)) == []
+    (repository / ".git/MERGE_HEAD").unlink()
+    assert_put_back(drill, repository, team.before)
+
+
+@pytest.mark.parametrize("team", ["clean"], indirect=True)
+@pytest.mark.skipif(os.geteuid() == 0 and shutil.which("setpriv") is None, reason="root may write everywhere")
+def test_a_directory_that_can_not_be_written_stops_it_before_it_begins(
+    team: Team, drill: Drill, tmp_path: Path
+) -> None:
+    repository = killed(team, drill, tmp_path / "team")
+    (repository / "tools").chmod(0o555)
+    after = snapshot(repository)
+    words = [sys.executable, "-m", "mlops_scaffold", "upgrade", "--abort"]
+    if os.geteuid() == 0:
+        words = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all", *words]
+    done = subprocess.run(
+        words, cwd=repository, env={**os.environ, **drill.environment}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "These directories can't be written: tools." in done.stderr) == (3, True), done.stderr
+    assert after.differences(snapshot(repository)) == []
+    (repository / "tools").chmod(0o755)
+    assert_put_back(drill, repository, team.before)

@@ -1,15 +1,20 @@
 """Write an upgrade into the work tree, all of it or nothing, and take it back."""
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from mlops_scaffold import aftermath, journal
-from mlops_scaffold.checkout import Checkout
-from mlops_scaffold.errors import RefusedError, TemplateError
+from mlops_scaffold import aftermath, journal, restore
+from mlops_scaffold.checkout import Checkout, going_on, picked
+from mlops_scaffold.errors import RefusedError, TemplateError, UsageError
 from mlops_scaffold.lock import lock
 from mlops_scaffold.merge import Merge
+from mlops_scaffold.obstacles import listed
 from mlops_scaffold.processes import exclusive, undisturbed
+from mlops_scaffold.project import PROJECT
+from mlops_scaffold.salvage import salvage
 from mlops_scaffold.upgrade import Upgrade
 
 SECONDS = 10
@@ -64,7 +69,15 @@ def apply(upgrade: Upgrade) -> Applied:
     if merge is None:
         return Applied(upgrade=upgrade, notes=())
     try:
-        entry = journal.begin(checkout, title=upgrade.message, touched=upgrade.touched)
+        remade = [upgrade.lock_path] if upgrade.lock_is_outdated else []
+        entry = journal.begin(
+            checkout,
+            title=upgrade.message,
+            tree=merge.tree,
+            theirs=merge.theirs,
+            touched=merge.touched,
+            remade=remade,
+        )
         # One process writes, so that nobody writes any more when that one has ended.
         words = ("-c", "checkout.workers=1", "read-tree", "-m", "-u", "--no-recurse-submodules")
         checkout.git(*words, checkout.head, merge.tree)
@@ -78,16 +91,40 @@ def apply(upgrade: Upgrade) -> Applied:
         journal.finish(checkout, entry, conflicts=[conflict.path for conflict in merge.conflicts])
     except BaseException:
         with undisturbed():
-            journal.undo(checkout)
+            restore.undo(checkout)
         raise
-    return Applied(upgrade=upgrade, notes=(note,) if note else ())
+    notes = tuple(filter(None, [note, _left_out(checkout, merge)]))
+    return Applied(upgrade=replace(upgrade, locks=upgrade.locks and note is None), notes=notes)
 
 
-def abort(checkout: Checkout) -> str:
+def _left_out(checkout: Checkout, merge: Merge) -> str | None:
+    """A sentence about new files that a sparse checkout keeps off the disk."""
+    added = [change.path for change in merge.changes if change.kind == "added"]
+    if not (hidden := sorted(aftermath.left_out(checkout, added))):
+        return None
+    return (
+        f"A sparse checkout keeps {len(hidden)} of the added files off the disk ({listed(hidden)}). They are staged; "
+        "`git sparse-checkout add` shows them."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakenBack:
+    """An upgrade that was taken back.
+
+    Attributes:
+        name: What it was.
+        kept: Files that somebody has worked on after it was killed, by path; they are as they were before all the same.
+        place: Where copies of these files are; None when there are none.
+    """
+
+    name: str
+    kept: tuple[str, ...] = ()
+    place: Path | None = None
+
+
+def abort(checkout: Checkout) -> TakenBack:
     """Put everything back as it was before an upgrade that was interrupted, or that is not committed yet.
-
-    Returns:
-        What was taken back.
 
     Raises:
         RefusedError: There is nothing to take back, or doing so would lose work that was done since.
@@ -98,19 +135,57 @@ def abort(checkout: Checkout) -> str:
             raise RefusedError(
                 "There is no upgrade to take back: none is under way, and what is committed `git revert` takes back."
             )
+        _refuse_other_project(checkout, entry)
+        _refuse_while_git_is_busy(checkout, entry)
         if entry.head != checkout.head:
             raise RefusedError(
-                f"Commits were made since the upgrade was interrupted. To take it back, run `git reset --soft "
-                f"{entry.head[:12]}` first. To keep things as they are, remove {checkout.git_dir / journal.FOLDER}."
+                f"Another commit is checked out than when the upgrade began. To take it back, go back to "
+                f"{entry.head[:12]} first, by `git switch` when that is another branch, by `git reset --soft` when you "
+                f"have committed. To keep things as they are, remove {checkout.git_dir / journal.FOLDER}."
             )
         if entry.phase == journal.APPLIED and (changed := aftermath.changed_since(checkout, entry)):
-            raise RefusedError(
-                f"Changed since the upgrade: {', '.join(changed)}. Taking the upgrade back would lose that. Save it "
-                "elsewhere, `git restore` those files, then run this again."
-            )
+            raise RefusedError(_changed(entry, changed))
+        restore.check(checkout, entry)
         with undisturbed():
-            journal.restore(checkout, entry)
-        return entry.title
+            found = salvage(checkout, entry) if entry.phase == journal.APPLYING else None
+            restore.restore(checkout, entry)
+        place, kept = found or (None, [])
+        return TakenBack(name=entry.name, kept=tuple(kept), place=place)
+
+
+def _refuse_other_project(checkout: Checkout, entry: journal.Journal) -> None:
+    if checkout.prefix == entry.prefix:
+        return
+    if not checkout.project.exists():
+        raise UsageError(f"There is no {checkout.prefix}. Name the project whose upgrade is to be taken back.")
+    if checkout.entries("HEAD", [f"{checkout.prefix}{PROJECT}"]):
+        place = entry.prefix or "the project at the root of the repository"
+        raise RefusedError(
+            f"What can be taken back is the upgrade of another project, {place}. To do that, run this there."
+        )
+
+
+def _refuse_while_git_is_busy(checkout: Checkout, entry: journal.Journal) -> None:
+    """What somebody has begun since a kill must not lose its index, which is put back with everything else."""
+    name = going_on(checkout)
+    if name is None or (name == "cherry-pick" and picked(checkout) == entry.theirs):
+        return
+    end = "bisect reset" if name == "bisect" else f"{name} --abort"
+    raise RefusedError(
+        f"A `git {name}` is under way that was begun after the upgrade. End it by `git {end}`, then run this again."
+    )
+
+
+def _changed(entry: journal.Journal, paths: Sequence[str]) -> str:
+    """Why an upgrade is not taken back, and how to get its files as it wrote them."""
+    others = [path for path in paths if path not in entry.touched]
+    own = [path for path in paths if path in entry.touched]
+    ways = [f"`git restore --staged -- {shlex.join(others)}`"] if others else []
+    ways += [f"`git checkout {entry.tree[:12]} -- {shlex.join(own)}`"] if own else []
+    return (
+        f"Changed since the upgrade: {', '.join(paths)}. Taking the upgrade back would lose that. Save it elsewhere, "
+        f"run {' and '.join(ways)} at the root of the repository, then run this again."
+    )
 
 
 def _assert_equal(checkout: Checkout, tree: str) -> None:
@@ -136,7 +211,7 @@ def _lock(upgrade: Upgrade, entry: journal.Journal) -> str | None:
         return None
     checkout = upgrade.checkout
     if note := lock(checkout.project):
-        journal.put_back(checkout, entry, upgrade.lock_path)  # it may be half written
+        restore.put_back(checkout, entry, upgrade.lock_path)  # it may be half written
         return note
     if upgrade.lock_is_committed:
         checkout.git("--literal-pathspecs", "add", "--force", "--", upgrade.lock_path)

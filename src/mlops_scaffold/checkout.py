@@ -7,11 +7,11 @@ which is how `os.fsdecode` gives them).
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
 from mlops_scaffold import git
-from mlops_scaffold.errors import RefusedError
+from mlops_scaffold.errors import RefusedError, UsageError
 from mlops_scaffold.project import PROJECT
 
 SETTINGS = (
@@ -101,16 +101,30 @@ class Checkout:
         wanted = list(paths)
         if not wanted:
             return {}
-        found = {}
-        for line in self.names("--literal-pathspecs", "ls-tree", "-z", "--full-tree", tree, "--", *wanted, env=env):
-            meta, path = line.split("\t", 1)
-            mode, kind, oid = meta.split()
-            found[path] = Entry(mode=mode, kind=kind, id=oid)
-        return found
+        return _entries(self.names("--literal-pathspecs", "ls-tree", "-z", "--full-tree", tree, "--", *wanted, env=env))
+
+    def files(self, tree: str, folder: str) -> dict[str, Entry]:
+        """All files of a commit or tree below a directory."""
+        return _entries(self.names("--literal-pathspecs", "ls-tree", "-r", "-z", "--full-tree", tree, "--", folder))
+
+    def has_file(self, path: str) -> bool:
+        """Whether a file or link is at a path on the disk, not reached through a link."""
+        place = self.top / path
+        through_link = any((self.top / parent).is_symlink() for parent in PurePosixPath(path).parents[:-1])
+        return os.path.lexists(place) and not through_link and (place.is_symlink() or not place.is_dir())
 
     def blobs(self, ids: Sequence[str], env: Mapping[str, str] | None = None) -> dict[str, bytes]:
         """The contents of blobs, by id or name; those that the repository does not have are left out."""
         return git.blobs(ids, self.top, env)
+
+
+def _entries(lines: Iterable[str]) -> dict[str, Entry]:
+    found = {}
+    for line in lines:
+        meta, path = line.split("\t", 1)
+        mode, kind, oid = meta.split()
+        found[path] = Entry(mode=mode, kind=kind, id=oid)
+    return found
 
 
 def split(output: bytes) -> list[str]:
@@ -123,8 +137,12 @@ def find_project(path: Path) -> Path:
 
     Raises:
         RefusedError: There is none.
+        UsageError: There is no such path.
     """
     start = path.resolve()
+    if not start.exists():
+        number = f" The wanted level is given by `--to {path}`." if str(path).isdigit() else ""
+        raise UsageError(f"There is no {path} here. Name a repository, or a directory in one.{number}")
     for place in (start, *start.parents):
         if (place / PROJECT).is_file():
             return place
@@ -186,10 +204,20 @@ def find_repository(path: Path) -> Checkout:
         RefusedError: The path is in no repository.
         GitError: Git is missing or too old.
     """
-    with suppress(RefusedError):
+    with suppress(RefusedError, UsageError):
         return open_checkout(find_project(path))
     nearest = next(place for place in (path.resolve(), *path.resolve().parents) if place.is_dir())
-    return open_checkout(nearest)
+    checkout = open_checkout(nearest)
+    if nearest == path.resolve():
+        return checkout
+    # The project's directory may be gone from the disk; whether it is meant, the journal knows.
+    return replace(checkout, prefix=f"{path.resolve().relative_to(checkout.top).as_posix()}/")
+
+
+def picked(checkout: Checkout) -> str | None:
+    """The commit of a cherry-pick that is under way."""
+    file = checkout.git_dir / "CHERRY_PICK_HEAD"
+    return file.read_text(encoding="ascii").strip() if file.exists() else None
 
 
 def going_on(checkout: Checkout) -> str | None:

@@ -128,10 +128,7 @@ def main() -> NoReturn:
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _terminate)
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that can't show a character shows another one instead of ending the command.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+    _make_streams_bear_all()
     try:
         code = app(standalone_mode=False) or 0
         if code == INTERRUPTED:
@@ -152,6 +149,15 @@ def main() -> NoReturn:
 
         traceback.print_exc()
         _stop(f"{error!r}: a bug of mlops-scaffold {__version__}. Please report it with the lines above.", 70)
+
+
+def _make_streams_bear_all() -> None:
+    """What can't be shown must not end a command that has work to do."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for as long as we live
+        if isinstance(stream := getattr(sys, name), io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a character shows another one
 
 
 def _terminate(number: int, _: Any) -> NoReturn:

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mlops_scaffold import git
-from mlops_scaffold.checkout import SETTINGS, Checkout
+from mlops_scaffold.checkout import SETTINGS, Checkout, Entry
 from mlops_scaffold.tree import Tree
 
 NOBODY = b"mlops-scaffold <mlops-scaffold@localhost> 0 +0000"
@@ -72,6 +72,7 @@ class Stream:
         message: str,
         parent: int | None = None,
         tree: str | None = None,
+        entries: Mapping[str, Entry] | None = None,
         without: Iterable[str] = (),
         moves: Mapping[str, str] | None = None,
         author: bytes = NOBODY,
@@ -83,8 +84,9 @@ class Stream:
             message: Its message.
             parent: The number of its parent among the commits of this stream.
             tree: A tree that the files are put into; None for an empty one.
-            without: Paths that are taken out of that tree.
-            moves: Paths in that tree → where they are put instead.
+            entries: What replaces what that tree has at some paths; the path of the root is empty.
+            without: Paths that are taken out then.
+            moves: Paths that are there now → where they are put instead.
             author: Author and committer, as git writes them: name, address, seconds, time zone.
 
         Returns:
@@ -98,6 +100,10 @@ class Stream:
         if parent is not None:
             self._lines.append(b"from :%d" % parent)
         self._lines.append(b"deleteall" if tree is None else b'M 040000 %s ""' % tree.encode())
+        self._lines += [
+            b"M %s %s %s" % (entry.mode.encode(), entry.id.encode(), _quoted(path))
+            for path, entry in (entries or {}).items()
+        ]
         self._lines += [b"D " + _quoted(path) for path in without]
         self._lines += [b"R %s %s" % (_quoted(path), _quoted(new)) for path, new in (moves or {}).items()]
         for path, file in files.items():

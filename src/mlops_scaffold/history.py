@@ -64,6 +64,12 @@ def order(version: str) -> tuple[int, ...] | None:
     return int(major), int(minor), int(patch), before, int(trial or 0), int(post or -1)
 
 
+def is_newer(version: str, other: str) -> bool:
+    """Whether a version is newer than another one; what is no release is not."""
+    one, two = order(version), order(other)
+    return bool(one and two and one > two)
+
+
 def _tagged(version: str) -> dict[str, File] | None:
     repository = _repository()
     return _read(f"{TAGS}{version}:{FOLDER}", repository, version) if repository else None

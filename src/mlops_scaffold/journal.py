@@ -2,21 +2,20 @@
 
 Before the first change, the index and every file that will be touched are copied into git's own directory for this work
 tree, and a journal is written. A process that is killed at any moment leaves either no journal, and an untouched work
-tree, or a journal that `restore` needs nothing else for: no filter runs again, no object is looked up.
+tree, or a journal and copies from which `restore.py` puts all back.
 """
 
 import json
 import os
 import shutil
 import stat
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from mlops_scaffold.checkout import Checkout
-from mlops_scaffold.errors import GitError, RefusedError
+from mlops_scaffold.errors import RefusedError
 
 FOLDER = "mlops-scaffold"
 
@@ -33,186 +32,146 @@ class Journal:
 
     Attributes:
         title: What it is, for people.
+        prefix: The project's directory, as in `Checkout`.
         head: The commit that was checked out.
+        tree: What it checks out.
+        theirs: The commit of the new templates' files.
         phase: `applying` until all is in place, then `applied`.
         touched: Paths that it writes, removes or marks, the lock included.
         saved: Those of them that were there: path → name of the copy.
         directories: Their directories: path → permission bits.
+        remade: Those of them that a tool makes again from others, so that their change is nobody's work.
         conflicts: Paths where a person must decide.
         entries: What the index holds at the touched paths once the upgrade is applied.
     """
 
     title: str
+    prefix: str
     head: str
+    tree: str
+    theirs: str
     phase: str
     touched: tuple[str, ...]
     saved: dict[str, str]
     directories: dict[str, int]
+    remade: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
     entries: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def name(self) -> str:
+        """What it is, and of which project in a repository of several."""
+        return f"{self.title}, in {self.prefix}" if self.prefix else self.title
 
-def begin(checkout: Checkout, *, title: str, touched: Iterable[str]) -> Journal:
+    @property
+    def settled(self) -> list[str]:
+        """The touched paths that nobody is expected to work on before the commit."""
+        return [path for path in self.touched if path not in {*self.conflicts, *self.remade}]
+
+
+def begin(
+    checkout: Checkout,
+    *,
+    title: str,
+    tree: str,
+    theirs: str,
+    touched: Iterable[str],
+    remade: Iterable[str] = (),
+) -> Journal:
     """Save what will be touched, then write the journal, each on the disk before the next.
 
     Args:
         checkout: The repository; nothing has been changed in it yet.
         title: What is going to be done.
+        tree: What will be checked out.
+        theirs: The commit of the new templates' files.
         touched: Paths below the root of the work tree.
+        remade: More paths: those of files that a tool makes again.
 
     Raises:
         OSError: The copies can't be written; nothing was changed.
     """
     close(checkout)
-    folder = _folder(checkout)
+    folder = folder_of(checkout)
     folder.mkdir(mode=0o700)
     _sync_directory(folder.parent)
-    paths = tuple(sorted(set(touched)))
-    _copy(checkout.index, folder / "index")
+    paths = tuple(sorted({*touched, *remade}))
+    copy_file(checkout.index, folder / "index")
     for name in MESSAGES:
         if (checkout.git_dir / name).is_file():
-            _copy(checkout.git_dir / name, folder / name)
-    there = [path for path in paths if _is_there(checkout.top, path)]
+            copy_file(checkout.git_dir / name, folder / name)
+    there = [path for path in paths if checkout.has_file(path)]
     saved = {path: str(number) for number, path in enumerate(there)}
     for path, name in saved.items():
-        _copy(checkout.top / path, folder / name)
+        copy_file(checkout.top / path, folder / name)
     places = {str(parent) for path in paths for parent in PurePosixPath(path).parents}
     places |= {place for path in paths for place in _directories(checkout.top, path)}
     journal = Journal(
         title=title,
+        prefix=checkout.prefix,
         head=checkout.head,
+        tree=tree,
+        theirs=theirs,
         phase=APPLYING,
         touched=paths,
         saved=saved,
+        remade=tuple(remade),
         directories={
             place: stat.S_IMODE((checkout.top / place).stat().st_mode)
             for place in sorted(places)
             if (checkout.top / place).is_dir() and not (checkout.top / place).is_symlink()
         },
     )
-    _write(checkout, journal)
+    write(checkout, journal)
     return journal
 
 
 def finish(checkout: Checkout, journal: Journal, *, conflicts: Iterable[str]) -> None:
     """Note that all is in place."""
     found = entries(checkout, journal.touched)
-    _write(checkout, replace(journal, phase=APPLIED, conflicts=tuple(conflicts), entries=found))
+    write(checkout, replace(journal, phase=APPLIED, conflicts=tuple(conflicts), entries=found))
 
 
 def read(checkout: Checkout) -> Journal | None:
     """The journal of this work tree, or None."""
     try:
-        content = json.loads((_folder(checkout) / "journal.json").read_text(encoding="ascii"))
-        lists = {name: tuple(content[name]) for name in ("touched", "conflicts")}
+        content = json.loads((folder_of(checkout) / "journal.json").read_text(encoding="ascii"))
+        lists = {name: tuple(content[name]) for name in ("touched", "remade", "conflicts")}
         return Journal(**{**content, **lists})
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError) as error:
         raise RefusedError(
-            f"The journal of an upgrade in {_folder(checkout)} can't be read; another version of mlops-scaffold may "
+            f"The journal of an upgrade in {folder_of(checkout)} can't be read; another version of mlops-scaffold may "
             "have written it. Take that upgrade back by that version, or remove the folder to keep things as they are."
         ) from error
 
 
 def entries(checkout: Checkout, paths: Sequence[str]) -> dict[str, str]:
     """What the index holds at some paths: modes, ids and stages."""
-    lines = checkout.names("--literal-pathspecs", "ls-files", "--stage", "-z", "--", *paths)
-    pairs = [line.split("\t", 1) for line in lines]
-    return {path: ", ".join(meta for meta, name in pairs if name == path) for path in {name for _, name in pairs}}
+    lines = checkout.names("--literal-pathspecs", "ls-files", "--stage", "-z", "--", *paths) if paths else []
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        meta, path = line.split("\t", 1)
+        found.setdefault(path, []).append(meta)
+    return {path: ", ".join(metas) for path, metas in found.items()}
 
 
 def close(checkout: Checkout) -> None:
     """Forget the journal: first the journal itself, then the copies."""
-    (_folder(checkout) / "journal.json").unlink(missing_ok=True)
-    shutil.rmtree(_folder(checkout), ignore_errors=True)
+    (folder_of(checkout) / "journal.json").unlink(missing_ok=True)
+    shutil.rmtree(folder_of(checkout), ignore_errors=True)
 
 
-def restore(checkout: Checkout, journal: Journal) -> None:
-    """Put everything back: files with their bytes and permissions, directories, the index. May be repeated.
-
-    Raises:
-        OSError: A file can't be written; run it again when that is mended.
-    """
-    folder = _folder(checkout)
-    if journal.phase != APPLYING:
-        # From here on it is half there: if this is killed, the next try must not take it for the team's work.
-        _write(checkout, replace(journal, phase=APPLYING))
-    for path in journal.touched:
-        if path not in journal.saved and _is_there(checkout.top, path):
-            (checkout.top / path).unlink()
-    _remove_empty(checkout.top, journal)
-    for path, mode in sorted(journal.directories.items()):
-        (checkout.top / path).mkdir(mode=mode | stat.S_IRWXU, exist_ok=True)
-    for path, name in journal.saved.items():
-        _put(folder / name, checkout.top / path, _link)
-    for path, mode in sorted(journal.directories.items(), reverse=True):
-        if stat.S_IMODE((checkout.top / path).stat().st_mode) != mode:
-            (checkout.top / path).chmod(mode)
-    _put_index(folder / "index", checkout.index)
-    _forget_cherry_pick(checkout)
-    for name in MESSAGES:
-        (checkout.git_dir / name).unlink(missing_ok=True)
-        if (folder / name).is_file():
-            _put(folder / name, checkout.git_dir / name, _link)
-    close(checkout)
-    checkout.succeeds("update-index", "-q", "--refresh")
+def saved_copy(checkout: Checkout, journal: Journal, path: str) -> Path | None:
+    """The copy of a file as it was before; None when there was no such file, or when it is back in its place."""
+    copy = folder_of(checkout) / journal.saved[path] if path in journal.saved else None
+    return copy if copy and os.path.lexists(copy) else None
 
 
-def undo(checkout: Checkout) -> None:
-    """Take back whatever an upgrade has begun and not finished.
-
-    Raises:
-        RefusedError: That is not possible now, and can be done later.
-    """
-    try:
-        journal = read(checkout)
-        if journal is None:
-            close(checkout)
-        elif journal.phase == APPLYING:
-            restore(checkout, journal)
-    except (OSError, GitError) as error:
-        raise RefusedError(
-            f"The upgrade failed, and could not be taken back: {error}. Mend that, then run `mlops-scaffold upgrade "
-            "--abort` to put everything back as it was."
-        ) from error
-
-
-def put_back(checkout: Checkout, journal: Journal, path: str) -> None:
-    """Put one saved file back."""
-    _put(_folder(checkout) / journal.saved[path], checkout.top / path, _copy)
-
-
-def _forget_cherry_pick(checkout: Checkout) -> None:
-    """Remove what a cherry-pick that stopped leaves, and the locks of a git that was killed while it wrote that."""
-    for name in ("CHERRY_PICK_HEAD", "MERGE_RR"):
-        (checkout.git_dir / f"{name}.lock").unlink(missing_ok=True)
-    if (checkout.git_dir / "CHERRY_PICK_HEAD").exists():
-        checkout.git("update-ref", "-d", "CHERRY_PICK_HEAD")
-    if (checkout.git_dir / "MERGE_RR").exists():
-        # Otherwise git would take the files put back for the resolution of the conflict, and repeat that next time.
-        checkout.succeeds("rerere", "clear")
-
-
-def _folder(checkout: Checkout) -> Path:
+def folder_of(checkout: Checkout) -> Path:
+    """Where a work tree's journal and copies are."""
     return checkout.git_dir / FOLDER
-
-
-def _is_there(top: Path, path: str) -> bool:
-    """Whether a file or link is at a path, not reached through a link."""
-    place = top / path
-    through_link = any((top / parent).is_symlink() for parent in PurePosixPath(path).parents[:-1])
-    return os.path.lexists(place) and not through_link and (place.is_symlink() or not place.is_dir())
-
-
-def _remove_empty(top: Path, journal: Journal) -> None:
-    """Remove the directories that the upgrade has made, unless somebody has put something there."""
-    made = {str(parent) for path in journal.touched for parent in PurePosixPath(path).parents} - {"."}
-    # A directory may also stand where a file was: files were moved out of its way.
-    for path in sorted(made - journal.directories.keys() | journal.saved.keys(), key=lambda p: -p.count("/")):
-        if (top / path).is_dir() and not (top / path).is_symlink():
-            with suppress(OSError):
-                (top / path).rmdir()
 
 
 def _directories(top: Path, path: str) -> list[str]:
@@ -225,51 +184,17 @@ def _directories(top: Path, path: str) -> list[str]:
     return found
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file or link with its permissions and times, and wait until it is on the disk."""
     shutil.copy2(source, target, follow_symlinks=False)
     if not target.is_symlink():
         with target.open("rb") as file, suppress(OSError):  # Windows syncs only what may be written
             os.fsync(file.fileno())
 
 
-def _link(source: Path, target: Path) -> None:
-    """Give a copy a second name, which needs no room on a disk that may be full."""
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except (OSError, NotImplementedError):
-        _copy(source, target)
-
-
-def _put(source: Path, target: Path, duplicate: Callable[[Path, Path], None]) -> None:
-    """Put a copy back in one step, so that the file is never half there; leave alone what has not changed."""
-    beside = target.with_name(".mlops-scaffold-restore")
-    beside.unlink(missing_ok=True)
-    if not _is_equal(source, target):
-        duplicate(source, beside)
-        beside.replace(target)
-
-
-def _is_equal(one: Path, two: Path) -> bool:
-    """Whether two files or links have the same kind, permissions and bytes."""
-    if not os.path.lexists(two) or one.lstat().st_mode != two.lstat().st_mode:
-        return False
-    return one.readlink() == two.readlink() if one.is_symlink() else one.read_bytes() == two.read_bytes()
-
-
-def _put_index(source: Path, index: Path) -> None:
-    """Put the index back by git's own protocol. A lock that nobody takes away within two seconds is a dead one's."""
-    lock = index.with_name(f"{index.name}.lock")
-    deadline = time.monotonic() + 2
-    while lock.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    lock.unlink(missing_ok=True)
-    if not _is_equal(source, index):
-        _link(source, lock)
-        lock.replace(index)
-
-
-def _write(checkout: Checkout, journal: Journal) -> None:
-    folder = _folder(checkout)
+def write(checkout: Checkout, journal: Journal) -> None:
+    """Replace the journal, in one step."""
+    folder = folder_of(checkout)
     new = folder / "journal.new"
     with new.open("w", encoding="ascii") as file:
         # Paths that are no UTF-8 hold surrogates, which ASCII escapes carry.

@@ -3,6 +3,7 @@
 What a command needs is imported when it runs, so that `--help` stays quick.
 """
 
+import os
 import shlex
 import sys
 from contextlib import nullcontext
@@ -113,8 +114,9 @@ def _merge(wanted: _Wanted, command: str, *, preview: bool, as_json: bool) -> No
     from mlops_scaffold.apply import Applied, alone, apply
     from mlops_scaffold.levels import highest, on_the_way
     from mlops_scaffold.report import upgrades
+    from mlops_scaffold.source import read_source, target_level
     from mlops_scaffold.templates import built_in
-    from mlops_scaffold.upgrade import nothing_to_do, prepare, read_source, target_level
+    from mlops_scaffold.upgrade import nothing_to_do, prepare
 
     templates = built_in()
     source = read_source(wanted.path)
@@ -133,13 +135,32 @@ def _merge(wanted: _Wanted, command: str, *, preview: bool, as_json: bool) -> No
         done = Applied(upgrade=found, notes=()) if preview else apply(found)
     levels = on_the_way(templates, source.project.level, level)
     if as_json:
-        typer.echo(_json(upgrades.as_data(found, levels, is_applied=not preview, notes=done.notes)))
+        text = _json(upgrades.as_data(done.upgrade, levels, is_applied=not preview, notes=done.notes))
     elif preview:
-        typer.echo(upgrades.preview(found, levels, command=wanted.again(command), back=wanted.back(command)))
+        text = upgrades.preview(found, levels, command=wanted.again(command), back=wanted.back(command))
     else:
-        typer.echo(upgrades.applied(done, levels, back=wanted.back(command)))
-    if found.refusals or (found.merge and found.merge.conflicts):
+        text = upgrades.applied(done, levels, back=wanted.back(command))
+    _say(text, done=not preview)
+    if found.needs_a_person:
         raise typer.Exit(1)
+
+
+def _say(text: str, *, done: bool) -> None:
+    """Print a report. When it can't be shown, what was done is done all the same, and the exit code says so."""
+    try:
+        typer.echo(text)
+        sys.stdout.flush()
+    except OSError as error:
+        if not done:
+            raise
+        # Whatever is left in a buffer can't be written either when Python ends.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        try:
+            sentence = f"It is done, but the report can't be shown: {error}. See `git status`."
+            typer.echo(f"mlops-scaffold: {sentence}", err=True)
+        except OSError:
+            os.dup2(nowhere, sys.stderr.fileno())
 
 
 def _answers(wanted: _Wanted, project: "Project", level: int, templates: "Tree") -> dict[str, Any]:
@@ -147,7 +168,7 @@ def _answers(wanted: _Wanted, project: "Project", level: int, templates: "Tree")
     from mlops_scaffold.answers import from_command_line
     from mlops_scaffold.errors import AnswerError
     from mlops_scaffold.questions import asked, read_questions, resolve
-    from mlops_scaffold.upgrade import settled_answers
+    from mlops_scaffold.source import settled_answers
 
     config = read_questions(templates)
     given = from_command_line(level=None, data=wanted.data, answers_file=None)
@@ -171,7 +192,10 @@ def _abort(path: Path, *, alone: bool) -> None:
     from mlops_scaffold.checkout import find_repository
     from mlops_scaffold.report import upgrades
 
-    typer.echo(upgrades.aborted(abort(find_repository(path))))
+    taken_back = abort(find_repository(path))
+    _say(upgrades.aborted(taken_back), done=True)
+    if taken_back.kept:
+        raise typer.Exit(1)
 
 
 def _json(content: Any) -> str:

@@ -19,15 +19,14 @@ PAUSE = 0.05
 def under_way(checkout: Checkout) -> str | None:
     """A sentence about an earlier upgrade, another command of git or staged changes, or None."""
     earlier = journal.read(checkout)
-    is_clean = not aftermath.staged(checkout)
     if earlier is not None and earlier.phase == journal.APPLYING:
         return (
-            f"An earlier upgrade ({earlier.title}) was interrupted. Run `mlops-scaffold upgrade --abort` to put "
+            f"An earlier upgrade ({earlier.name}) was interrupted. Run `mlops-scaffold upgrade --abort` to put "
             "everything back as it was, then start again."
         )
     if earlier is not None and not aftermath.is_over(checkout, earlier):
         return (
-            f"An upgrade ({earlier.title}) is applied and not committed. Commit it, or take it back by "
+            f"An upgrade ({earlier.name}) is applied and not committed. Commit it, or take it back by "
             "`mlops-scaffold upgrade --abort`."
         )
     if is_locked(checkout):
@@ -38,7 +37,7 @@ def under_way(checkout: Checkout) -> str | None:
     if name := going_on(checkout):
         end = "bisect reset" if name == "bisect" else f"{name} --abort"
         return f"A `git {name}` is under way. Finish it, or end it by `git {end}`."
-    if not is_clean:
+    if aftermath.staged(checkout):
         return "There are staged changes. Commit them, or `git restore --staged .` first."
     return None
 
@@ -53,19 +52,25 @@ def is_locked(checkout: Checkout) -> bool:
     return True
 
 
-def in_the_way(checkout: Checkout, paths: Sequence[str], *, look_only: bool) -> list[str]:
+def in_the_way(checkout: Checkout, paths: Sequence[str], deleted: Sequence[str], *, look_only: bool) -> list[str]:
     """Sentences about the files that keep a merge from being written.
 
     Args:
         checkout: The repository.
         paths: Every path that the merge writes, removes or marks.
+        deleted: Paths that are not in the last commit, and would be changed if they were.
         look_only: Whether git may not even bring its own notes on file times up to date.
     """
     found = []
     if lying := _untracked(checkout, paths):
         found.append(
-            f"Where a file is to be written lies one that git does not track: {_listed(lying)}. Move it away or commit "
+            f"Where a file is to be written lies one that git does not track: {listed(lying)}. Move it away or commit "
             "it first."
+        )
+    if unknown := [path for path in deleted if checkout.has_file(path) and not _is_in_submodule(checkout, path)]:
+        found.append(
+            f"Git does not track {listed(unknown)}, so what changes there can't be merged. Commit it (`git add "
+            "--force` if it is ignored), or move it away for as long as the upgrade takes."
         )
     if not paths:
         return found
@@ -74,16 +79,21 @@ def in_the_way(checkout: Checkout, paths: Sequence[str], *, look_only: bool) -> 
     words = ["status", "--porcelain", "-z", "--untracked-files=no", "--no-renames", "--ignore-submodules=all"]
     states = checkout.names("--literal-pathspecs", *words, "--", *paths, env=env)
     if dirty := [state[3:] for state in states if state[1] != " "]:
-        found.append(f"Not committed: {_listed(dirty)}. The merge touches it. Commit or stash it first.")
+        found.append(f"Not committed: {listed(dirty)}. The merge touches it. Commit or stash it first.")
     marked = [line[2:] for line in checkout.names("--literal-pathspecs", "ls-files", "-v", "-z", "--", *paths)
               if not line.startswith("H ")]  # fmt: skip
     if marked:
         found.append(
-            f"Git is told to look away from {_listed(marked)} (sparse checkout, assume-unchanged or skip-worktree), "
+            f"Git is told to look away from {listed(marked)} (sparse checkout, assume-unchanged or skip-worktree), "
             "and the merge touches it. Take that back first (`git sparse-checkout disable`, `git update-index "
             "--no-assume-unchanged --no-skip-worktree`)."
         )
     return found
+
+
+def _is_in_submodule(checkout: Checkout, path: str) -> bool:
+    above = [str(parent) for parent in PurePosixPath(path).parents[:-1]]
+    return any(entry.kind == "commit" for name in above for entry in checkout.entries("HEAD", [name]).values())
 
 
 def _untracked(checkout: Checkout, paths: Iterable[str]) -> list[str]:
@@ -122,6 +132,7 @@ def _untracked_below(checkout: Checkout, folders: Sequence[str]) -> list[str]:
     return found
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The first of some names, for a sentence, and how many there are more."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(sorted(names)[:SHOWN]) + more

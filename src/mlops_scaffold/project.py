@@ -91,7 +91,12 @@ _ANY_ID = File(content=b"").blob_id
 
 def is_given_once(path: str, package_name: str) -> bool:
     """Whether a file is the team's own from the first commit on: no merge, manifest or status contains it."""
-    return path.startswith(f"src/{package_name}/")
+    return path.startswith(f"{package_folder(package_name)}/")
+
+
+def package_folder(package_name: str) -> str:
+    """Where the team's own package is."""
+    return f"src/{package_name}"
 
 
 def maintained(tree: Tree, package_name: str) -> dict[str, File]:

@@ -1,6 +1,6 @@
 """Where a repository stands: its level, what the team did to the files of the templates, what waits."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,11 +8,20 @@ from mlops_scaffold import aftermath, journal
 from mlops_scaffold.checkout import Checkout, find_project, open_checkout
 from mlops_scaffold.errors import RefusedError, ScaffoldError
 from mlops_scaffold.fast_import import Stream, workshop
-from mlops_scaffold.history import order
+from mlops_scaffold.history import is_newer
 from mlops_scaffold.levels import highest
-from mlops_scaffold.project import MANIFEST, PROJECT, Project, manifest, read_manifest, read_project
-from mlops_scaffold.questions import TEMPLATE_VERSION, read_questions, resolve
+from mlops_scaffold.project import (
+    MANIFEST,
+    PROJECT,
+    Project,
+    manifest,
+    package_folder,
+    read_manifest,
+    read_project,
+)
+from mlops_scaffold.questions import TEMPLATE_VERSION, asked, read_questions, resolve
 from mlops_scaffold.render import render
+from mlops_scaffold.scope import other_projects
 from mlops_scaffold.tree import EXECUTABLE, REGULAR, File, Tree
 
 
@@ -30,6 +39,7 @@ class Status:
         edited: Those that differ from what the templates gave.
         deleted: Those that are gone.
         renamed: Those that are somewhere else: path → new path.
+        untracked: Those that are on the disk and not in git, so that no merge reaches them.
         update: Whether `update` has something to bring.
         is_newer: Whether the repository was made by a newer version than the installed one.
         unfinished: An upgrade that is interrupted or not committed: `journal.APPLYING` or `journal.APPLIED`.
@@ -45,6 +55,7 @@ class Status:
     edited: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
+    untracked: tuple[str, ...] = ()
     update: bool = False
     is_newer: bool = False
     unfinished: str | None = None
@@ -75,7 +86,7 @@ def read_status(path: Path, templates: Tree, installed: str) -> Status:
             installed=installed,
             highest=highest(templates),
             unfinished=entry.phase,
-            title=entry.title,
+            title=entry.name,
         )
     project = read_project(_state(place, checkout, PROJECT))
     listed = read_manifest(_state(place, checkout, MANIFEST)) or None
@@ -84,10 +95,13 @@ def read_status(path: Path, templates: Tree, installed: str) -> Status:
     absent = [name for name in wanted if not (place / name).exists() and not (place / name).is_symlink()]
     missing = [name for name in absent if name not in known or not known[name].is_left_out]
     edited = _edited(place, checkout, known, {name: line for name, line in wanted.items() if name not in missing})
-    renamed = _renamed(checkout, missing, wanted) if checkout and missing else {}
+    renamed = {}
+    if checkout and missing:
+        apart = [*other_projects(checkout), f"{checkout.prefix}{package_folder(project.answers['package_name'])}"]
+        renamed = _renamed(checkout, missing, wanted, apart)
     if checkout and entry and entry.phase == journal.APPLIED and aftermath.is_over(checkout, entry):
         entry = None
-    is_newer = _is_newer(project, installed)
+    too_new = is_newer(project.template_version, installed)
     return Status(
         path=place,
         project=project,
@@ -97,10 +111,11 @@ def read_status(path: Path, templates: Tree, installed: str) -> Status:
         edited=edited,
         deleted=tuple(name for name in missing if name not in renamed),
         renamed=renamed,
-        update=not is_newer and (listed is None or _gives(templates, project, installed) != listed),
-        is_newer=is_newer,
+        untracked=tuple(_untracked(checkout, [name for name in wanted if name not in absent])) if checkout else (),
+        update=not too_new and (listed is None or _gives(templates, project, installed) != listed),
+        is_newer=too_new,
         unfinished=entry.phase if entry else None,
-        title=entry.title if entry else None,
+        title=entry.name if entry else None,
         conflicts=tuple(_unmerged(checkout, entry.conflicts)) if checkout and entry else (),
     )
 
@@ -115,11 +130,6 @@ def _checkout(place: Path) -> Checkout | None:
 def _unmerged(checkout: Checkout, conflicts: Iterable[str]) -> list[str]:
     still = {line.split("\t", 1)[1] for line in checkout.names("ls-files", "--unmerged", "-z")}
     return [path for path in conflicts if path in still]
-
-
-def _is_newer(project: Project, installed: str) -> bool:
-    recorded, own = order(project.template_version), order(installed)
-    return bool(recorded and own and recorded > own)
 
 
 def _state(place: Path, checkout: Checkout | None, name: str) -> bytes:
@@ -137,6 +147,13 @@ class _Known:
     mode: str
     id: str
     is_left_out: bool
+
+
+def _untracked(checkout: Checkout, names: Sequence[str]) -> list[str]:
+    """The files that the index does not have."""
+    paths = [f"{checkout.prefix}{name}" for name in names]
+    tracked = set(checkout.names("--literal-pathspecs", "ls-files", "-z", "--", *paths)) if paths else set()
+    return [name for name, path in zip(names, paths, strict=True) if path not in tracked]
 
 
 def _known_to_git(checkout: Checkout, names: Iterable[str]) -> dict[str, _Known]:
@@ -189,7 +206,9 @@ def _differs(path: Path, mode: str, oid: str) -> bool:
     return not _gives_id(path.read_bytes(), oid) or mode != (EXECUTABLE if is_executable else REGULAR)
 
 
-def _renamed(checkout: Checkout, missing: list[str], wanted: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+def _renamed(
+    checkout: Checkout, missing: list[str], wanted: Mapping[str, tuple[str, str]], apart: Iterable[str]
+) -> dict[str, str]:
     """Where the missing files are now, as git's own search for renames sees it in the index."""
     contents = checkout.blobs([wanted[name][1] for name in missing])
     files = {
@@ -204,7 +223,9 @@ def _renamed(checkout: Checkout, missing: list[str], wanted: Mapping[str, tuple[
         stream.commit(files, message="missing")
         (old,) = shop.write(stream)
         words = ["diff-index", "--cached", "-M", "-l30000", "--diff-filter=R", "--name-status", "-z", old.tree]
-        found = checkout.names(*words, env=shop.env)
+        # As a merge does, it looks for them in the project's own part.
+        seen = [f":(top,literal){checkout.prefix}"] + [f":(top,exclude,literal){path}" for path in apart]
+        found = checkout.names(*words, "--", *seen, env=shop.env)
     pairs = zip(found[1::3], found[2::3], strict=True)
     return {before.removeprefix(checkout.prefix): after.removeprefix(checkout.prefix) for before, after in pairs}
 
@@ -212,7 +233,9 @@ def _renamed(checkout: Checkout, missing: list[str], wanted: Mapping[str, tuple[
 def _gives(templates: Tree, project: Project, installed: str) -> dict[str, tuple[str, str]] | None:
     """The manifest that `update` would write; None when it would ask something first."""
     try:
-        answers = resolve(read_questions(templates), {**project.given, TEMPLATE_VERSION: installed}, {})
+        config = read_questions(templates)
+        known = {name: answer for name, answer in project.given.items() if name in asked(config)}
+        answers = resolve(config, {**known, TEMPLATE_VERSION: installed}, {})
         return read_manifest(manifest(render(templates, answers), answers["package_name"]).content)
     except ScaffoldError:
         return None

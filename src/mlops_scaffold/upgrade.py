@@ -4,18 +4,16 @@ Two pristine trees are rendered, the old one (base) and the wanted one (theirs),
 them into the last commit (ours).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 from mlops_scaffold import git
 from mlops_scaffold.base import recover
-from mlops_scaffold.checkout import Checkout, find_project, open_checkout
-from mlops_scaffold.errors import AnswerError, RefusedError, ScaffoldError, UsageError
+from mlops_scaffold.checkout import Checkout
+from mlops_scaffold.errors import RefusedError, ScaffoldError
 from mlops_scaffold.fast_import import workshop
-from mlops_scaffold.history import order, templates_of
-from mlops_scaffold.merge import Merge, Names, three_way
+from mlops_scaffold.history import is_newer, templates_of
+from mlops_scaffold.merge import Merge, three_way
 from mlops_scaffold.obstacles import in_the_way, under_way
 from mlops_scaffold.project import (
     LOCK,
@@ -23,35 +21,16 @@ from mlops_scaffold.project import (
     PROJECT,
     Project,
     maintained,
+    read_manifest,
     read_project,
     with_manifest,
 )
 from mlops_scaffold.questions import TEMPLATE_VERSION, Answers, asked, read_questions, resolve
 from mlops_scaffold.render import render
+from mlops_scaffold.repair import Names
+from mlops_scaffold.scope import scope_of
+from mlops_scaffold.source import Source
 from mlops_scaffold.tree import File, Tree
-
-SETTLED = ("package_name", "task")
-"""Answers that the team's own files were made from. No merge touches those files, so nothing may change these."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """A repository before its upgrade.
-
-    Attributes:
-        checkout: Where it is.
-        project: What it was made from, as committed.
-        files: `project.yml` and the manifest, as committed, by path.
-    """
-
-    checkout: Checkout
-    project: Project
-    files: Mapping[str, bytes]
-
-    @property
-    def manifest(self) -> bytes | None:
-        """The manifest with the line ends that it was written with, or None when there is none."""
-        return self.files[MANIFEST].replace(b"\r\n", b"\n") if MANIFEST in self.files else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +45,11 @@ class Upgrade:
         author: Who makes the commit, as git writes that; None when nobody is configured.
         message: A message for the commit.
         lock_is_committed: Whether the team keeps the lock in git.
+        lock_is_outdated: Whether there is a lock that does not fit the result.
         locks: Whether the dependencies are locked again.
         refusals: Sentences, each a reason why it can't be applied as things are.
         guessed: Files whose old content could not be had, so that their merge is not exact.
+        dropped: Lines of the team's in `project.yml` that are not in its next text.
     """
 
     checkout: Checkout
@@ -78,80 +59,21 @@ class Upgrade:
     author: bytes | None = None
     message: str
     lock_is_committed: bool = False
+    lock_is_outdated: bool = False
     locks: bool = False
     refusals: tuple[str, ...] = ()
     guessed: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether it can't be applied, or leaves something to decide or to mend."""
+        return bool(self.refusals or (self.merge and (self.merge.conflicts or self.merge.spoilt)))
 
     @property
     def lock_path(self) -> str:
         """Where the lock is, below the root of the work tree."""
         return f"{self.checkout.prefix}{LOCK}"
-
-    @property
-    def touched(self) -> list[str]:
-        """Every path that it writes, removes or marks."""
-        merged = self.merge.touched if self.merge else []
-        return [*merged, *([self.lock_path] if self.locks else [])]
-
-
-def read_source(path: Path) -> Source:
-    """Find a project and read what it was made from, as the last commit has it.
-
-    Raises:
-        RefusedError: It is no project, not in git, not committed, or its state can't be understood.
-    """
-    checkout = open_checkout(find_project(path))
-    names = {f"HEAD:{checkout.prefix}{name}": name for name in (PROJECT, MANIFEST)}
-    files = {names[name]: content for name, content in checkout.blobs(list(names)).items()}
-    if PROJECT not in files:
-        raise RefusedError(
-            f"{checkout.prefix}{PROJECT} is in no commit yet, and a merge needs one. Commit the project, then run this "
-            "again."
-        )
-    return Source(checkout=checkout, project=read_project(files[PROJECT]), files=files)
-
-
-def target_level(project: Project, to: int | None, highest: int) -> int:
-    """The level to go to: the wanted one, else the next one that there is.
-
-    Args:
-        project: What the repository is.
-        to: What the person wants, or None.
-        highest: The highest level of the installed templates.
-
-    Raises:
-        UsageError: The wanted level is below the present one.
-    """
-    level = project.level
-    if to is not None and to < level:
-        raise UsageError(f"It is at level {level}, and levels only go up. Give --to a higher one.")
-    return to if to is not None else max(level, min(level + 1, highest))
-
-
-def settled_answers(project: Project, templates: Tree, *, level: int, given: Answers) -> dict[str, Any]:
-    """The answers that nobody need be asked for: those of the repository, then those that are given now.
-
-    Args:
-        project: What the repository was made from.
-        templates: The templates of this version.
-        level: The wanted level.
-        given: Answers from the command line.
-
-    Raises:
-        AnswerError: An answer is given that can't change any more.
-        UsageError: The level is given as an answer.
-    """
-    if "level" in given:
-        raise UsageError("The level is no answer here. Run `mlops-scaffold upgrade --to N`.")
-    questions = asked(read_questions(templates))
-    recorded = {name: answer for name, answer in project.answers.items() if name in questions}
-    for name in SETTLED:
-        if name in given and given[name] != recorded.get(name):
-            raise AnswerError(
-                f"{name} stays {recorded.get(name)}, because your own files in src/ were made for it and no upgrade "
-                f"touches them. Leave out -d {name}."
-            )
-    return {**recorded, **given, "level": level}
 
 
 def prepare(source: Source, templates: Tree, answers: Answers, *, look_only: bool, with_lock: bool = True) -> Upgrade:
@@ -172,9 +94,20 @@ def prepare(source: Source, templates: Tree, answers: Answers, *, look_only: boo
     theirs = with_manifest(render(templates, answers), answers)
     after = read_project(theirs[PROJECT].content)
     found = Upgrade(checkout=checkout, before=before, after=after, message=_message(before, after))
-    waiting = under_way(checkout)
     if before == after and source.manifest == theirs[MANIFEST].content:
         return found
+    waiting = under_way(checkout)
+    found = _merged(found, source, templates, theirs, look_only=look_only)
+    found = _about_the_lock(found, with_lock=with_lock)
+    # What is under way changes files too, so that naming those would only confuse.
+    refusals = [waiting] if waiting else _in_the_way(found, look_only=look_only)
+    return replace(found, refusals=tuple(refusals))
+
+
+def _merged(found: Upgrade, source: Source, templates: Tree, theirs: Tree, *, look_only: bool) -> Upgrade:
+    """Find the base and merge."""
+    checkout, before, after = found.checkout, found.before, found.after
+    package = after.answers["package_name"]
     base = recover(
         before,
         source.manifest,
@@ -182,27 +115,48 @@ def prepare(source: Source, templates: Tree, answers: Answers, *, look_only: boo
         lambda: _render(templates, before) or {},
         checkout.blobs,
     )
-    old, new = _placed(source, base.tree, maintained(theirs, after.answers["package_name"]) | _state(theirs))
+    old, new = _placed(source, base.tree, maintained(theirs, package) | _state(theirs))
     author = _author(checkout)
-    names = _names(before, after)
+    scope = scope_of(checkout, package=package, templates={*old, *new})
     with workshop(checkout, keep=not look_only) as shop:
-        merge = three_way(checkout, shop, base=old, theirs=new, names=names, message=found.message, author=author)
-    has_lock = (checkout.top / found.lock_path).is_file()
-    lock_is_committed = bool(checkout.entries("HEAD", [found.lock_path]))
-    changes_packages = any(change.path.endswith("pyproject.toml") for change in merge.changes)
-    found = replace(
+        merge = three_way(
+            checkout,
+            shop,
+            scope,
+            base=old,
+            theirs=new,
+            names=_names(before, after),
+            message=found.message,
+            author=author,
+        )
+    return replace(
         found,
         merge=merge,
         author=author,
-        lock_is_committed=lock_is_committed,
-        locks=with_lock and has_lock and changes_packages and not merge.conflicts,
         guessed=tuple(f"{checkout.prefix}{path}" for path in base.guessed),
+        dropped=_dropped(source, templates, theirs),
     )
+
+
+def _about_the_lock(found: Upgrade, *, with_lock: bool) -> Upgrade:
+    """Uv makes the lock again where what it is made from has changed, and can be read."""
+    checkout, merge = found.checkout, found.merge
+    names_packages = merge is not None and any(path.endswith("pyproject.toml") for path in merge.touched)
+    is_outdated = names_packages and (checkout.top / found.lock_path).is_file()
+    return replace(
+        found,
+        lock_is_committed=bool(checkout.entries("HEAD", [found.lock_path])),
+        lock_is_outdated=is_outdated,
+        locks=with_lock and is_outdated and not found.needs_a_person,
+    )
+
+
+def _in_the_way(found: Upgrade, *, look_only: bool) -> list[str]:
+    if found.merge is None:
+        return []
     # Nothing else may lie where it writes; but a lock that the team keeps out of git is its own to change.
-    guarded = found.touched if lock_is_committed else merge.touched
-    # What is under way changes files too, so that naming those would only confuse.
-    refusals = [waiting] if waiting else in_the_way(checkout, guarded, look_only=look_only)
-    return replace(found, refusals=tuple(refusals))
+    lock = [found.lock_path] if found.locks and found.lock_is_committed else []
+    return in_the_way(found.checkout, [*found.merge.touched, *lock], found.merge.kept_deletions, look_only=look_only)
 
 
 def nothing_to_do(source: Source) -> Upgrade:
@@ -212,8 +166,7 @@ def nothing_to_do(source: Source) -> Upgrade:
 
 
 def _refuse_newer(before: Project, installed: str) -> None:
-    recorded, own = order(before.template_version), order(installed)
-    if recorded and own and recorded > own:
+    if is_newer(before.template_version, installed):
         raise RefusedError(
             f"This repository has the templates of mlops-scaffold {before.template_version}, and this is {installed}. "
             "Install that version or a newer one, then run this again."
@@ -275,6 +228,25 @@ def _as_crlf(file: File) -> File:
     return replace(file, content=file.content.replace(b"\n", b"\r\n"))
 
 
+def _dropped(source: Source, templates: Tree, theirs: Tree) -> tuple[str, ...]:
+    """Lines that somebody has written into `project.yml`: its next text is the templates' alone."""
+    text = source.files[PROJECT].replace(b"\r\n", b"\n")
+    listed = read_manifest(source.manifest or b"").get(PROJECT)
+    if listed and listed[1] == File(content=text).blob_id:
+        return ()
+    keys = {*asked(read_questions(templates)), TEMPLATE_VERSION, "answers"}
+    known = {line.strip() for line in _lines(theirs[PROJECT].content)}
+    return tuple(
+        line
+        for line in _lines(text)
+        if line.strip() and line.strip() not in known and line.partition(":")[0].strip() not in keys
+    )
+
+
+def _lines(content: bytes) -> list[str]:
+    return content.decode(errors="replace").splitlines()
+
+
 def _author(checkout: Checkout) -> bytes | None:
     """Who commits here, with the present time; None when nobody is configured, since nobody is guessed."""
     done = git.start(["-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT"], checkout.top)
@@ -296,4 +268,5 @@ def _message(before: Project, after: Project) -> str:
         return f"Move to level {after.level} of MLOps maturity"
     if before.template_version != after.template_version:
         return f"Update the templates from {before.template_version} to {after.template_version}"
-    return f"Update the templates of {after.template_version}"
+    changed = [name for name in after.answers if after.answers[name] != before.answers.get(name)]
+    return f"Change {', '.join(changed)}" if changed else f"Update the templates of {after.template_version}"

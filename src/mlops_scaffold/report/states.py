@@ -37,6 +37,7 @@ def as_data(found: Status) -> dict[str, Any]:
         "edited": list(found.edited),
         "deleted": list(found.deleted),
         "renamed": dict(found.renamed),
+        "untracked": list(found.untracked),
         "update_waits": found.update,
         "made_by_newer_version": found.is_newer,
         "unfinished_upgrade": {"phase": found.unfinished, "title": found.title, "conflicts": list(found.conflicts)}
@@ -55,6 +56,7 @@ def _files(found: Status) -> list[str]:
     lines += [f"  edited   {path}" for path in found.edited]
     lines += [f"  renamed  {line}" for line in _renamed(found.renamed)]
     lines += [f"  deleted  {path}" for path in found.deleted]
+    lines += [f"  not in git  {path}" for path in found.untracked]
     return lines
 
 

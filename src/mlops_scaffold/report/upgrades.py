@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from mlops_scaffold.apply import Applied
+from mlops_scaffold.apply import Applied, TakenBack
 from mlops_scaffold.levels import Level
 from mlops_scaffold.merge import Change, Conflict
-from mlops_scaffold.project import LOCK
+from mlops_scaffold.project import LOCK, PROJECT
 from mlops_scaffold.upgrade import Upgrade
 
 NOTHING = "Nothing to do. `mlops-scaffold status` says what waits."
@@ -30,7 +30,8 @@ def preview(upgrade: Upgrade, levels: Sequence[Level], *, command: str, back: st
     lines = [_title(upgrade), ""]
     if upgrade.merge is None:
         return f"{_title(upgrade)}\n{NOTHING}"
-    lines += [*_adds(levels), *_files(upgrade, with_hunks=True), *_asks(levels), *_success(levels), *_first(levels)]
+    # What a person decides on stands last, where a terminal shows it.
+    lines += [*_adds(levels), *_asks(levels), *_success(levels), *_first(levels), *_files(upgrade, with_hunks=True)]
     if upgrade.refusals:
         lines += ["As things are, this would be refused:", *_items(upgrade.refusals), ""]
     lines.append(f"Nothing has moved. `{command}` does this; until you commit, `{back}` takes it back.")
@@ -48,24 +49,30 @@ def applied(result: Applied, levels: Sequence[Level], *, back: str) -> str:
     upgrade = result.upgrade
     if upgrade.merge is None:
         return f"{_title(upgrade)}\n{NOTHING}"
-    lines = [_title(upgrade), "", *_adds(levels), *_files(upgrade, with_hunks=False), *_asks(levels)]
+    lines = [_title(upgrade), "", *_asks(levels), *_first(levels), *_files(upgrade, with_hunks=False)]
     lines += [f"Note: {note}" for note in result.notes]
     if upgrade.merge.conflicts:
-        lines += [*_how_to_finish(upgrade, back), "", *_first(levels)]
-    else:
-        lines += [
-            "Everything is staged, nothing is committed. Look at it by `git diff --staged`, then:",
-            f'  git commit -m "{upgrade.message}"',
-            "",
-            *_first(levels),
-            f"To take it back before the commit: `{back}`.",
-        ]
+        return "\n".join([*lines, *_how_to_finish(upgrade, back)])
+    look = "Look at it by `git diff --staged`, and check it"
+    if upgrade.merge.spoilt:
+        look = "Mend the files that can't be read any more and `git add` them; look at all by `git diff --staged`"
+    lines += [
+        f"Everything is staged, nothing is committed. {look}, then:",
+        f'  git commit -m "{upgrade.message}"',
+        f"To take it back before the commit: `{back}`.",
+    ]
     return "\n".join(lines)
 
 
-def aborted(title: str) -> str:
+def aborted(result: TakenBack) -> str:
     """What `--abort` ends with."""
-    return f"Taken back: {title}. Files, index and directories are as they were before."
+    lines = [f"Taken back: {result.name}. Files, index and directories are as they were before."]
+    if result.kept:
+        lines += [
+            f"Somebody has worked on these files after the upgrade was killed. Copies of them are in {result.place}:",
+            *(f"  {path}" for path in result.kept),
+        ]
+    return "\n".join(lines)
 
 
 def as_data(
@@ -95,7 +102,9 @@ def as_data(
         ],
         "kept_deletions": list(merge.kept_deletions) if merge else [],
         "followed": dict(merge.followed) if merge else {},
+        "unreadable": [{"path": path, "why": why} for path, why in (merge.spoilt if merge else {}).items()],
         "guessed_base": list(upgrade.guessed),
+        "dropped_state_lines": list(upgrade.dropped),
         "locks_dependencies": upgrade.locks,
         "refusals": list(upgrade.refusals),
         "notes": list(notes),
@@ -175,12 +184,24 @@ def _files(upgrade: Upgrade, *, with_hunks: bool) -> list[str]:
     if merge.kept_deletions:
         lines.append(f"  {len(merge.kept_deletions)} that you deleted and the templates change: deleted they stay")
         lines += [f"    {path}" for path in merge.kept_deletions]
+    lines += _state(upgrade)
+    if merge.spoilt:
+        lines.append(f"  {len(merge.spoilt)} merged line by line, and can't be read any more: mend before you commit")
+        lines += [f"    {path}: {why}" for path, why in merge.spoilt.items()]
     if merge.conflicts:
         lines.append(f"  {len(merge.conflicts)} in conflict: here you decide")
         lines += [line for conflict in merge.conflicts for line in _conflict(conflict, with_hunks=with_hunks)]
+    return [*lines, ""]
+
+
+def _state(upgrade: Upgrade) -> list[str]:
+    lines = []
+    if upgrade.dropped:
+        lines.append(f"  {upgrade.checkout.prefix}{PROJECT} is the templates' alone; these lines of yours go")
+        lines += [f"    {line.strip()}" for line in upgrade.dropped]
     if upgrade.locks:
         lines.append(f"  {upgrade.lock_path} is made again by uv")
-    return [*lines, ""]
+    return lines
 
 
 def _moves(followed: Mapping[str, str]) -> list[str]:
