@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlops_scaffold import aftermath, journal, restore
-from mlops_scaffold.checkout import Checkout, going_on, picked
+from mlops_scaffold.checkout import Checkout, going_on, how_to_end, picked
 from mlops_scaffold.errors import RefusedError, TemplateError, UsageError
 from mlops_scaffold.lock import lock
 from mlops_scaffold.merge import Merge
@@ -170,9 +170,9 @@ def _refuse_while_git_is_busy(checkout: Checkout, entry: journal.Journal) -> Non
     name = going_on(checkout)
     if name is None or (name == "cherry-pick" and picked(checkout) == entry.theirs):
         return
-    end = "bisect reset" if name == "bisect" else f"{name} --abort"
     raise RefusedError(
-        f"A `git {name}` is under way that was begun after the upgrade. End it by `git {end}`, then run this again."
+        f"A `git {name}` is under way that was begun after the upgrade. End it by `{how_to_end(name)}`, then run this "
+        "again."
     )
 
 

@@ -214,6 +214,11 @@ def find_repository(path: Path) -> Checkout:
     return replace(checkout, prefix=f"{path.resolve().relative_to(checkout.top).as_posix()}/")
 
 
+def how_to_end(name: str) -> str:
+    """The command that ends what `going_on` names."""
+    return "git bisect reset" if name == "bisect" else f"git {name} --abort"
+
+
 def picked(checkout: Checkout) -> str | None:
     """The commit of a cherry-pick that is under way."""
     file = checkout.git_dir / "CHERRY_PICK_HEAD"

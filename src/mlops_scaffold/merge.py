@@ -14,7 +14,7 @@ from mlops_scaffold import git
 from mlops_scaffold.checkout import SETTINGS, Checkout
 from mlops_scaffold.errors import GitError
 from mlops_scaffold.fast_import import NOBODY, Stream, Workshop, Written
-from mlops_scaffold.merge_tree import Output, Stages, parse
+from mlops_scaffold.merge_tree import Output, parse
 from mlops_scaffold.repair import Names, Repaired, Sides, repaired
 from mlops_scaffold.scope import Scope
 from mlops_scaffold.tree import File, Tree
@@ -206,18 +206,19 @@ def _conflict(path: str, found: Repaired, result: Output, sides: Sides) -> Confl
         what = "Both have changed the same lines." if 1 in stages else "Both have added this file, with other content."
         hunks = tuple(hunk.decode(errors="replace") for hunk in HUNK.findall(marked.content))
         return Conflict(path=found.places[path], what=what, hunks=hunks)
-    return Conflict(path=found.places[path], what=_without_marks(path, stages, result, sides))
+    return Conflict(path=found.places[path], what=_without_marks(path, found, result, sides))
 
 
-def _without_marks(path: str, stages: Stages, result: Output, sides: Sides) -> str:
+def _without_marks(path: str, found: Repaired, result: Output, sides: Sides) -> str:
     """One sentence about a conflict that is not in the text of a file."""
+    stages, place = found.conflicts[path], found.places[path]
     both = stages.keys() >= {2, 3}
     if stages.keys() == {1, 2}:
         return "You have changed this file, and the new templates do not have it any more. Keep it or `git rm` it."
     if both and all(mode.startswith("100") for mode, _ in stages.values()):
-        return f"Both have changed this file, binary or not to be merged. Yours is in place; see `git show :3:{path}`."
+        return f"Both have changed this file, binary or not to be merged. Yours is in place; see `git show :3:{place}`."
     if stages.keys() == {1, 2, 3}:
-        return f"It is another kind of file on each side. Yours is in place; see `git show :3:{path}`."
+        return f"It is another kind of file on each side. Yours is in place; see `git show :3:{place}`."
     text = " ".join(result.messages.get(path, ["Git can't merge what you and the new templates have here."]))
     return re.sub(r"^CONFLICT \([^)]*\): ", "", sides.in_words(text))
 

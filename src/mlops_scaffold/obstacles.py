@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from mlops_scaffold import aftermath, journal
-from mlops_scaffold.checkout import Checkout, going_on
+from mlops_scaffold.checkout import Checkout, going_on, how_to_end
 
 SHOWN = 5
 """Names in one sentence; more are counted."""
@@ -35,8 +35,7 @@ def under_way(checkout: Checkout) -> str | None:
             "crash has left that file, and you can remove it."
         )
     if name := going_on(checkout):
-        end = "bisect reset" if name == "bisect" else f"{name} --abort"
-        return f"A `git {name}` is under way. Finish it, or end it by `git {end}`."
+        return f"A `git {name}` is under way. Finish it, or end it by `{how_to_end(name)}`."
     if aftermath.staged(checkout):
         return "There are staged changes. Commit them, or `git restore --staged .` first."
     return None

@@ -61,6 +61,12 @@ def asked(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: q for name, q in config.items() if not name.startswith("_") and not is_hidden(q)}
 
 
+def only_asked(config: Mapping[str, Any], answers: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers to questions that there are: those of other templates may have had more."""
+    names = asked(config)
+    return {name: answer for name, answer in answers.items() if name in names}
+
+
 def choices(question: Mapping[str, Any]) -> list[Any]:
     """The values that a question offers; those that carry a complaint are only shown."""
     return [value for value in _listed(question) if not isinstance(value, dict)]

@@ -59,7 +59,7 @@ def scope_of(checkout: Checkout, *, package: str, templates: Collection[str]) ->
     folder = checkout.prefix.rstrip("/")
     # Git lists either a directory or what is in it.
     own = checkout.entries("HEAD", [folder]) if folder else {}
-    candidates = _outermost([*other_projects(checkout), f"{checkout.prefix}{package_folder(package)}"])
+    candidates = _outermost(not_ours(checkout, package))
     apart: dict[str, Entry] = {}
     for path, entry in checkout.entries("HEAD", candidates).items():
         if entry.kind != "tree":
@@ -71,11 +71,12 @@ def scope_of(checkout: Checkout, *, package: str, templates: Collection[str]) ->
     return Scope(commit=checkout.tree, folder=folder, tree=own[folder].id if folder else checkout.tree, apart=apart)
 
 
-def other_projects(checkout: Checkout) -> list[str]:
-    """The directories of other projects inside this one."""
+def not_ours(checkout: Checkout, package: str) -> list[str]:
+    """The directories inside the project that are not for upgrades of it: other projects', and the team's package."""
     own = f"{checkout.prefix}{PROJECT}"
     found = checkout.names("ls-files", "-z", "--", f":(top,glob)**/{PROJECT}")
-    return [path.removesuffix(f"/{PROJECT}") for path in found if path != own and path.startswith(checkout.prefix)]
+    others = [path.removesuffix(f"/{PROJECT}") for path in found if path != own and path.startswith(checkout.prefix)]
+    return [*others, f"{checkout.prefix}{package_folder(package)}"]
 
 
 def _outermost(folders: Iterable[str]) -> list[str]:

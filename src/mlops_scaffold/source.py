@@ -8,7 +8,7 @@ from typing import Any
 from mlops_scaffold.checkout import Checkout, find_project, open_checkout
 from mlops_scaffold.errors import AnswerError, RefusedError, UsageError
 from mlops_scaffold.project import MANIFEST, PROJECT, Project, read_project
-from mlops_scaffold.questions import Answers, asked, read_questions
+from mlops_scaffold.questions import Answers, only_asked, read_questions
 from mlops_scaffold.tree import Tree
 
 SETTLED = ("package_name", "task")
@@ -84,8 +84,7 @@ def settled_answers(project: Project, templates: Tree, *, level: int, given: Ans
     """
     if "level" in given:
         raise UsageError("The level is no answer here. Run `mlops-scaffold upgrade --to N`.")
-    questions = asked(read_questions(templates))
-    recorded = {name: answer for name, answer in project.answers.items() if name in questions}
+    recorded = only_asked(read_questions(templates), project.answers)
     for name in SETTLED:
         if name in given and given[name] != recorded.get(name):
             raise AnswerError(

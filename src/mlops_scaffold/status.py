@@ -1,6 +1,6 @@
 """Where a repository stands: its level, what the team did to the files of the templates, what waits."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,13 +15,12 @@ from mlops_scaffold.project import (
     PROJECT,
     Project,
     manifest,
-    package_folder,
     read_manifest,
     read_project,
 )
-from mlops_scaffold.questions import TEMPLATE_VERSION, asked, read_questions, resolve
+from mlops_scaffold.questions import TEMPLATE_VERSION, only_asked, read_questions, resolve
 from mlops_scaffold.render import render
-from mlops_scaffold.scope import other_projects
+from mlops_scaffold.scope import not_ours
 from mlops_scaffold.tree import EXECUTABLE, REGULAR, File, Tree
 
 
@@ -91,14 +90,13 @@ def read_status(path: Path, templates: Tree, installed: str) -> Status:
     project = read_project(_state(place, checkout, PROJECT))
     listed = read_manifest(_state(place, checkout, MANIFEST)) or None
     wanted = {name: line for name, line in (listed or {}).items() if name != PROJECT}
-    known = _known_to_git(checkout, wanted) if checkout else {}
+    known, tracked = _known_to_git(checkout, wanted) if checkout else ({}, set(wanted))
     absent = [name for name in wanted if not (place / name).exists() and not (place / name).is_symlink()]
     missing = [name for name in absent if name not in known or not known[name].is_left_out]
     edited = _edited(place, checkout, known, {name: line for name, line in wanted.items() if name not in missing})
     renamed = {}
     if checkout and missing:
-        apart = [*other_projects(checkout), f"{checkout.prefix}{package_folder(project.answers['package_name'])}"]
-        renamed = _renamed(checkout, missing, wanted, apart)
+        renamed = _renamed(checkout, missing, wanted, not_ours(checkout, project.answers["package_name"]))
     if checkout and entry and entry.phase == journal.APPLIED and aftermath.is_over(checkout, entry):
         entry = None
     too_new = is_newer(project.template_version, installed)
@@ -111,7 +109,7 @@ def read_status(path: Path, templates: Tree, installed: str) -> Status:
         edited=edited,
         deleted=tuple(name for name in missing if name not in renamed),
         renamed=renamed,
-        untracked=tuple(_untracked(checkout, [name for name in wanted if name not in absent])) if checkout else (),
+        untracked=tuple(name for name in wanted if name not in tracked and name not in absent),
         update=not too_new and (listed is None or _gives(templates, project, installed) != listed),
         is_newer=too_new,
         unfinished=entry.phase if entry else None,
@@ -149,31 +147,29 @@ class _Known:
     is_left_out: bool
 
 
-def _untracked(checkout: Checkout, names: Sequence[str]) -> list[str]:
-    """The files that the index does not have."""
-    paths = [f"{checkout.prefix}{name}" for name in names]
-    tracked = set(checkout.names("--literal-pathspecs", "ls-files", "-z", "--", *paths)) if paths else set()
-    return [name for name, path in zip(names, paths, strict=True) if path not in tracked]
+def _known_to_git(checkout: Checkout, names: Iterable[str]) -> tuple[dict[str, _Known], set[str]]:
+    """The files that are on the disk as the index has them, and all that it has.
 
-
-def _known_to_git(checkout: Checkout, names: Iterable[str]) -> dict[str, _Known]:
-    """The files that are on the disk as the index has them: only git knows what its filters make of a file."""
+    Only git knows what its filters make of a file.
+    """
     paths = [f"{checkout.prefix}{name}" for name in names]
     if not paths:
-        return {}
+        return {}, set()
     listed = checkout.names("--literal-pathspecs", "ls-files", "--stage", "-t", "-z", "--", *paths)
     # `git diff` brings the index up to date whatever one asks; `git status` can be told not to.
     words = ("status", "--porcelain", "-z", "--untracked-files=no", "--no-renames", "--ignore-submodules=all")
     states = checkout.names("--literal-pathspecs", *words, "--", *paths, env={"GIT_OPTIONAL_LOCKS": "0"})
     changed = {state[3:] for state in states if state[1] != " "}
-    found = {}
+    found: dict[str, _Known] = {}
+    tracked = set()
     for line in listed:
         meta, path = line.split("\t", 1)
         tag, mode, oid, stage = meta.split()
+        tracked.add(path.removeprefix(checkout.prefix))
         is_left_out = tag == "S"
         if stage == "0" and (is_left_out or path not in changed):
             found[path.removeprefix(checkout.prefix)] = _Known(mode=mode, id=oid, is_left_out=is_left_out)
-    return found
+    return found, tracked
 
 
 def _edited(
@@ -234,8 +230,7 @@ def _gives(templates: Tree, project: Project, installed: str) -> dict[str, tuple
     """The manifest that `update` would write; None when it would ask something first."""
     try:
         config = read_questions(templates)
-        known = {name: answer for name, answer in project.given.items() if name in asked(config)}
-        answers = resolve(config, {**known, TEMPLATE_VERSION: installed}, {})
+        answers = resolve(config, {**only_asked(config, project.given), TEMPLATE_VERSION: installed}, {})
         return read_manifest(manifest(render(templates, answers), answers["package_name"]).content)
     except ScaffoldError:
         return None

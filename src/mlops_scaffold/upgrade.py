@@ -25,7 +25,7 @@ from mlops_scaffold.project import (
     read_project,
     with_manifest,
 )
-from mlops_scaffold.questions import TEMPLATE_VERSION, Answers, asked, read_questions, resolve
+from mlops_scaffold.questions import TEMPLATE_VERSION, Answers, asked, only_asked, read_questions, resolve
 from mlops_scaffold.render import render
 from mlops_scaffold.repair import Names
 from mlops_scaffold.scope import scope_of
@@ -185,8 +185,7 @@ def _rendered(before: Project, templates: Tree, installed: str) -> Iterator[Tree
 def _render(templates: Tree, project: Project) -> Tree | None:
     """A project's files by some version's templates; None when those can't give them."""
     config = read_questions(templates)
-    questions = {*asked(config), TEMPLATE_VERSION}
-    given = {name: answer for name, answer in project.given.items() if name in questions}
+    given = {**only_asked(config, project.given), TEMPLATE_VERSION: project.template_version}
     try:
         return render(templates, resolve(config, given, {}))
     except ScaffoldError:
