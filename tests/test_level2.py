@@ -36,9 +36,9 @@ def poe(task: str, isolated: list[str], tmp_path_factory: pytest.TempPathFactory
     """Run a task of a level 2 repository without a network; the exit code it must have is `code`."""
     project = make(tmp_path_factory.mktemp(task) / "flight-delays", task, level=2)
     kept = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
-    kept |= {"PYTHONDONTWRITEBYTECODE": "", "HOME": str(tmp_path_factory.mktemp("home")), "UV_CACHE_DIR": cache()}
-    # Else uv would ask the index whether what it has is still the newest, once that is older than ten minutes.
-    kept["UV_OFFLINE"] = "1"
+    # uv would ask the index whether what its cache holds is still the newest, which it can't without a network.
+    kept |= {"PYTHONDONTWRITEBYTECODE": "", "HOME": str(tmp_path_factory.mktemp("home"))}
+    kept |= {"UV_CACHE_DIR": cache(), "UV_OFFLINE": "1"}
 
     def run(*words: str, code: int = 0) -> str:
         done = subprocess.run(
