@@ -19,6 +19,10 @@ REQUIREMENTS = {
         "L2.people.1", "L2.people.2", "L2.highlights.1", "L2.highlights.2", "L2.highlights.3", "L2.tech.1", "L2.tech.2",
         "L2.tech.3", "L2.creation.2", "L2.creation.3", "L2.creation.4", "L2.release.2", "L2.release.3",
     ),
+    3: (
+        "L3.people.2", "L3.people.3", "L3.highlights.2", "L3.highlights.3", "L3.tech.1", "L3.tech.2", "L3.release.1",
+        "L3.release.3", "L3.app.1", "L3.app.2", "L3.app.3",
+    ),
 }  # fmt: skip
 
 # What the level below suffers from and this one ends.
@@ -31,6 +35,7 @@ SYMPTOMS = {
         "L0.tech.3", "L0.tech.4", "L0.people.1", "L0.people.2", "L0.creation.2", "L0.creation.3", "L0.creation.4",
         "L1.highlights.3",
     ),
+    3: ("L0.people.3", "L0.release.1", "L0.app.1"),
 }  # fmt: skip
 
 OWNERS = {"data scientist", "data engineer", "software engineer"}

@@ -1,12 +1,13 @@
-"""What a team usually changes at level 1 must not stand in the way of level 2: git merges it without a conflict."""
+"""What a team usually changes at a level does not stand in the way of the next one: git merges it, and no conflict."""
 
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
-from support import answers_for
+from support import LEVELS, answers_for
 from workflows.tools import git, run
 
 from mlops_scaffold.render import render
@@ -111,28 +112,72 @@ EDITS = {
 }
 
 
+# The same at level 2, beside those above.
+EDITS_OF_LEVEL_2 = {
+    "runner of the training": (
+        ".github/workflows/train.yml",
+        "|| 'ubuntu-24.04' }}",
+        "|| 'self-hosted' }}",
+    ),
+    "day of the training": (".github/workflows/train.yml", "53 5 * * 1", "53 5 * * *"),
+    "longer training": (".github/workflows/train.yml", "timeout-minutes: 180", "timeout-minutes: 600"),
+    "what else trains": (".github/workflows/train.yml", '"uv.lock"]', '"uv.lock", "queries/**"]'),
+    "key of the store of the training": (
+        ".github/workflows/train.yml",
+        "          # Credentials of an object store",
+        "          AWS_ACCESS_KEY_ID: ${{ secrets.AWS_ACCESS_KEY_ID }}\n          # Credentials of an object store",
+    ),
+    "step after the training": (
+        ".github/workflows/train.yml",
+        "      - name: Say what failed\n",
+        "      - name: Tell\n        run: uv run poe tell\n      - name: Say what failed\n",
+    ),
+    "job after the training": (
+        ".github/workflows/train.yml",
+        END,
+        "\n  report:\n    needs: train\n    uses: $/.github/workflows/report.yml\n",
+    ),
+    "name of the model": ("config/model.toml", 'name = "churn-model"', 'name = "churn"'),
+    "slices": ("config/model.toml", END, '\n[slices]\nregion = "region"\n'),
+    "rule of the jobs": ("docs/experiment-to-job.md", END, "\nWe talk about each on Monday.\n"),
+    "reviewer of the workflows": (".github/CODEOWNERS", f"train.yml{ADDRESS}", "train.yml @acme/data"),
+    "backup of the server": ("docs/runbooks/tracking-server.md", "Every night", "Every hour"),
+    "limit of the trainings": ("compose.yaml", "cpus: ${TRAIN_CPUS:-2}", "cpus: ${TRAIN_CPUS:-8}"),
+    "newer server": ("tracking/compose.yaml", "postgres:18", "postgres:19"),
+    "newer tracking": ("ops/pyproject.toml", '"mlflow-skinny>=3.13', '"mlflow-skinny>=3.14'),
+}
+
+
 @pytest.fixture(scope="module")
-def levels() -> tuple[Tree, Tree]:
+def levels() -> list[Tree]:
     templates = built_in()
     given = {"project_name": "Churn model", "author_name": "Ada", "author_email": "ada@example.com"}
-    one, two = (render(templates, answers_for(templates, **given, level=level)) for level in (1, 2))
-    return one, two
+    return [render(templates, answers_for(templates, **given, level=level)) for level in LEVELS]
 
 
-@pytest.mark.parametrize("path, old, new", EDITS.values(), ids=EDITS)  # noqa: PT006
-def test_an_ordinary_edit_merges(path: str, old: str, new: str, levels: tuple[Tree, Tree], tmp_path: Path) -> None:
-    one, two = (level[path].content.decode() for level in levels)
+def cases() -> Iterator[Any]:
+    """Each edit at each level below the highest: a team has made it there, or at a level before and kept it."""
+    made: dict[str, tuple[str, str, str]] = {}
+    for level, edits in zip(LEVELS, (EDITS, EDITS_OF_LEVEL_2), strict=False):
+        made |= edits
+        for name, edit in made.items():
+            yield pytest.param(level, *edit, id=f"{name}, level {level}")
+
+
+@pytest.mark.parametrize("level, path, old, new", list(cases()))  # noqa: PT006
+def test_an_ordinary_edit_merges(level: int, path: str, old: str, new: str, levels: list[Tree], tmp_path: Path) -> None:
+    one, two = (tree[path].content.decode() for tree in levels[level - 1 : level + 1])
     assert old in one
     edited = one.replace(old, new) if old else one + new
     git(tmp_path, "init", "--quiet", "--bare", ".")
     base = committed(tmp_path, one)
-    team, level = (committed(tmp_path, text, "-p", base) for text in (edited, two))
+    team, theirs = (committed(tmp_path, text, "-p", base) for text in (edited, two))
     # By the strategy of an upgrade: `git merge-file` pairs lines in another way.
-    done = run("git", "merge-tree", "--write-tree", team, level, cwd=tmp_path)
+    done = run("git", "merge-tree", "--write-tree", team, theirs, cwd=tmp_path)
     tree = done.stdout.splitlines()[0]
     merged = run("git", "show", f"{tree}:file", cwd=tmp_path).stdout
     assert done.returncode == 0, merged
-    if old and new:  # undone again, so that lines of level 2 which hold the old text too do not count
+    if old and new:  # undone again, so that lines of the next level which hold the old text too do not count
         assert merged.replace(new, old) == two, "the edit is not where it was made"
     else:
         assert merged == (two.replace(old, new) if old else two + new), "the edit is not where it was made"

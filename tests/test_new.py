@@ -480,7 +480,7 @@ def test_ctrl_c_at_any_time_leaves_nothing_half_made(number: signal.Signals, pla
         (["new", ""], "The destination is empty or can't be printed."),
         (["new", "a\nb"], "The destination is empty or can't be printed."),
         (["new", "x", "--answers-file", "date.yml"], "date.yml is not YAML."),
-        (["new", "x", "--level", "3"], "Level 3 is not in this version yet"),
+        (["new", "x", "--level", "4"], "Level 4 is not in this version yet"),
         (["new", "x", "--level", "two"], "'--level'"),
         (["new", "x", "--answers-file", "missing.yml"], "missing.yml can't be read: no such file or directory."),
         (["new", "x", "--answers-file", "list.yml"], "list.yml is not a mapping."),
