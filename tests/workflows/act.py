@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from workflows.tools import BIN, COMPILED, git, tool
 
 ORIGIN = "https://github.com/Acme/Churn.git"
@@ -132,12 +134,14 @@ def _executable_copy(repository: Path, copy: Path) -> Path:
     git(copy, "remote", "set-url", "origin", ORIGIN)
     for path in (copy / ".github/workflows").glob("*.yml"):
         text = path.read_text(encoding="utf-8").replace("uses: $/", "uses: ./")
-        path.write_text(re.sub(r"\n +(deployment: false|queue: max).*", "", text), encoding="utf-8")
+        path.write_text(re.sub(r"\n +(deployment|queue): .*", "", text), encoding="utf-8")
     return copy
 
 
 def _result(log: str, place: Path) -> Run:
     """Read act's JSON log."""
+    workflows = (place / "source/.github/workflows").glob("*.yml")
+    names = "|".join(re.escape(str(yaml.safe_load(path.read_text(encoding="utf-8")).get("name"))) for path in workflows)
     jobs, lines = {}, []
     for line in COLOUR.sub("", log).splitlines():
         try:
@@ -147,7 +151,8 @@ def _result(log: str, place: Path) -> Run:
             continue
         lines.append(f"[{entry.get('job', '')}] {entry.get('msg', '')}".rstrip())
         if "jobResult" in entry:
-            name = entry["job"].partition("/")[2].strip()
+            # After the name of the workflow, which may hold a slash; one without a name has that of its file.
+            name = re.sub(rf"^(({names})/|[^/]*/)", "", entry["job"]).strip()
             jobs[re.sub(r"-\d+$", "", name) if entry.get("matrix") else name] = entry["jobResult"]
     calls = place / "calls.jsonl"
     summary = place / "summary.md"

@@ -121,7 +121,8 @@ def environments(shared: Shared, level: int, locked: Path, interpreters: dict[st
             done = run(tool("uv"), *words, cwd=source, env={**settings, "CI": "true"})
             assert done.returncode == 0, f"uv {' '.join(words)} failed:\n{done.stdout}"
 
-        for python in interpreters:
+        # Above level 1 all workflows are run on the main Python.
+        for python in interpreters if level == 1 else [main_python]:
             folder = path / python
             uv("venv", "--quiet", "--relocatable", str(folder), python=python, folder=folder)
             uv("sync", "--quiet", "--locked", python=python, folder=folder)
@@ -140,6 +141,28 @@ def environments(shared: Shared, level: int, locked: Path, interpreters: dict[st
 
 
 @pytest.fixture(scope="session")
+def installed(shared: Shared, level: int, locked: Path, interpreters: dict[str, str], main_python: str) -> Path:
+    """Directory with an environment of the main Python alone, in which the application has been imported once.
+
+    It is enough for the tasks of the project, and made in a fraction of the time that `environments` take.
+    """
+
+    def make(path: Path) -> None:
+        source, folder = path / "source", path / main_python
+        git(locked, "clone", "--quiet", str(locked), str(source))
+        settings = {"UV_PROJECT_ENVIRONMENT": str(folder), "UV_PYTHON": interpreters[main_python], "VIRTUAL_ENV": ""}
+        for words in (
+            ["venv", "--quiet", "--relocatable", str(folder)],
+            ["sync", "--quiet", "--locked"],
+            ["run", "--quiet", "python", "-c", "import pytest, mlflow, churn_model_ops.app, churn_model_ops.pipeline"],
+        ):
+            done = run(tool("uv"), *words, cwd=source, env={**settings, "CI": "true"})
+            assert done.returncode == 0, f"uv {' '.join(words)} failed:\n{done.stdout}"
+
+    return shared(f"installed-{level}", make)
+
+
+@pytest.fixture(scope="session")
 def standins(shared: Shared) -> Path:
     """Directory with the stand-in actions, an index of them, and the stand-in programs."""
 
@@ -152,16 +175,11 @@ def standins(shared: Shared) -> Path:
 
 
 @pytest.fixture(scope="session")
-def acts(
-    standins: Path, interpreters: dict[str, str], environments: Path, shared: Shared, level: int
-) -> Callable[[Path], Act]:
-    """A function that makes an `Act` which works in a new folder."""
+def act_with(standins: Path, interpreters: dict[str, str]) -> Callable[..., Act]:
+    """A function that makes an `Act` which works in a new folder, with environments and variables of the runner."""
     actions = json.loads((standins / "actions.json").read_text(encoding="utf-8"))
-    cache = run(tool("uv"), "cache", "dir").stdout.strip()
-    offline = {"UV_OFFLINE": "1", "UV_CACHE_DIR": cache, "UV_PYTHON_DOWNLOADS": "never", "ZIZMOR_OFFLINE": "true"}
-    offline["MYPY_CACHE_DIR"] = str(shared(f"mypy-cache-{level}", Path.mkdir))
 
-    def make(folder: Path) -> Act:
+    def make(folder: Path, environments: Path, **environment: str) -> Act:
         folder.mkdir()
         return Act(
             folder=folder,
@@ -169,16 +187,40 @@ def acts(
             programs=standins / "programs",
             interpreters=interpreters,
             environments=environments,
-            environment=offline,
+            environment=environment,
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def offline(shared: Shared, level: int) -> dict[str, str]:
+    """Variables of a runner that has no network, but the cache of uv."""
+    return {
+        "UV_OFFLINE": "1",
+        "UV_CACHE_DIR": run(tool("uv"), "cache", "dir").stdout.strip(),
+        "UV_PYTHON_DOWNLOADS": "never",
+        "ZIZMOR_OFFLINE": "true",
+        "MYPY_CACHE_DIR": str(shared(f"mypy-cache-{level}", Path.mkdir)),
+    }
+
+
+@pytest.fixture(scope="session")
+def acts(act_with: Callable[..., Act], environments: Path, offline: dict[str, str]) -> Callable[[Path], Act]:
+    """A function that makes an `Act` which works in a new folder."""
+    return lambda folder: act_with(folder, environments, **offline)
 
 
 @pytest.fixture
 def act(acts: Callable[[Path], Act], tmp_path: Path) -> Act:
     """A function that executes a workflow (see `Act.__call__`)."""
     return acts(tmp_path / "act")
+
+
+@pytest.fixture
+def scripted_act(act_with: Callable[..., Act], tmp_path: Path) -> Act:
+    """The same for workflows whose tasks are scripted by `STANDIN_POE`: nothing needs to be installed."""
+    return act_with(tmp_path / "scripted", tmp_path)
 
 
 @pytest.fixture

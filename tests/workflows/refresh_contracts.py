@@ -23,6 +23,9 @@ PINNED = re.compile(
     r"uses: (?P<action>[\w.-]+/[\w./-]+)@(?P<commit>[0-9a-f]{40}) # (?P<version>v[\d.]+)$", re.MULTILINE
 )
 COMPOSE_COMMANDS = ["up", "pull", "logs", "restart"]
+BUILDX_COMMANDS = ["imagetools inspect"]
+SOURCES = ["docker/compose", "docker/buildx", "cli/cli"]
+TABLE_ROW = re.compile(r"^\| .*?`--(?P<name>[\w-]+)`.*? \| *(`(?P<type>\w+)`)? *\|", re.MULTILINE)
 GO_FLAG = re.compile(r'Flags\(\)\.(?P<type>\w+?)(?:Var)?P?\((?:&[\w.]+, )?"(?P<name>[\w-]+)", (?:"(?P<short>\w?)", )?')
 
 
@@ -69,6 +72,12 @@ def compose_contract(clones: Path, command: str) -> dict[str, str]:
     return {option["option"]: option["value_type"] for option in options if not option["hidden"]}
 
 
+def buildx_contract(clones: Path, command: str) -> dict[str, str]:
+    """Return the options of `docker buildx COMMAND` and their value types."""
+    page = git(clones, "docker/buildx", "show", f"HEAD:docs/reference/buildx_{command.replace(' ', '_')}.md")
+    return {m["name"]: m["type"] or "bool" for m in TABLE_ROW.finditer(page)}
+
+
 def gh_release_contract(clones: Path) -> dict[str, str]:
     """Return the options of `gh release create` and their value types."""
     source = git(clones, "cli/cli", "show", "HEAD:pkg/cmd/release/create/create.go")
@@ -80,8 +89,9 @@ def main(clones: Path) -> None:
     """Write the contracts file."""
     actions = {f"{pin[0]}@{pin[1]}": action_contract(clones, *pin) for pin in pinned_actions()}
     programs = {f"docker compose {command}": compose_contract(clones, command) for command in COMPOSE_COMMANDS}
+    programs |= {f"docker buildx {command}": buildx_contract(clones, command) for command in BUILDX_COMMANDS}
     programs["gh release create"] = gh_release_contract(clones)
-    sources = {name: git(clones, name, "rev-parse", "HEAD").strip() for name in ("docker/compose", "cli/cli")}
+    sources = {name: git(clones, name, "rev-parse", "HEAD").strip() for name in SOURCES}
     text = yaml.safe_dump({"actions": actions, "programs": programs, "sources": sources}, sort_keys=False, width=110)
     heading = "# Written by refresh_contracts.py: what the pinned actions and programs accept.\n"
     (HERE / "contracts.yaml").write_text(heading + text, encoding="utf-8")

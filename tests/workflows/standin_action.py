@@ -1,6 +1,5 @@
 """One call of a pinned action; started by the composite actions that `standins.make_actions` writes."""
 
-import hashlib
 import itertools
 import json
 import os
@@ -12,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from workflows.dockerfile import build
-from workflows.recorder import output, record, refuse
+from workflows.recorder import digest_of, output, record, refuse
 
 Inputs = dict[str, str]
 
@@ -41,7 +40,7 @@ def setup_uv(inputs: Inputs) -> None:
     with Path(os.environ["GITHUB_ENV"]).open("a", encoding="utf-8") as file:
         file.write(f"UV_PYTHON={interpreters[wanted]}\n")
     warm = Path(os.environ["STANDIN_ENVIRONMENTS"], wanted)
-    if warm.is_dir() and not Path(".venv").exists():
+    if "STANDIN_POE" not in os.environ and warm.is_dir() and not Path(".venv").exists():
         subprocess.run(["cp", "-al", str(warm), ".venv"], check=True)
     output(uv_version=inputs["version"], python_version=wanted)
 
@@ -121,7 +120,7 @@ def build_push(inputs: Inputs) -> None:
         build(Path(inputs.get("context") or "."), scratch)
     except subprocess.CalledProcessError as error:
         refuse(f"failed to solve: {error}")
-    output(digest="sha256:" + hashlib.sha256("".join(tags).encode()).hexdigest(), imageid="sha256:" + "0" * 64)
+    output(digest=digest_of(tags), imageid="sha256:" + "0" * 64)
 
 
 def attest(inputs: Inputs) -> None:

@@ -1,18 +1,24 @@
 """One call of `docker`, `gh` or `uv audit`; started by the scripts that `standins.make_programs` writes."""
 
+import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
 
-from workflows.recorder import record, refuse
+from workflows.recorder import digest_of, record, refuse
 from workflows.standins import contracts
 
 WITHOUT_VALUE = "bool"
 # What the compose file or docker itself takes from the environment; and all that begins with MLFLOW_.
-PASSED = ("IMAGE", "MODEL_DIR", "DOCKER_HOST")
+PASSED = {"IMAGE", "MODEL_DIR", "DOCKER_HOST", "ENVIRONMENT", "DATA_URI", "PREDICTIONS_URI"}
+PASSED |= {"COMPOSE_PROJECT_NAME", "PORT"}
+
+# What the tasks of a project take from the environment.
+SETTINGS = ("MLFLOW_", "SERVICE_URL", "DATA_URI", "PREDICTIONS_URI")
 
 
 def split(command: str, words: list[str]) -> tuple[dict[str, str], list[str]]:
@@ -46,8 +52,23 @@ def check_ssh(address: str) -> None:
         refuse("ssh would trust an unknown host")
 
 
+def imagetools_inspect(words: list[str]) -> None:
+    """`docker buildx imagetools inspect NAME:TAG --format '{{.Manifest.Digest}}'`: the digest that a build invented."""
+    command = "docker buildx imagetools inspect"
+    options, (image,) = split(command, words)
+    if options != {"format": "{{.Manifest.Digest}}"}:
+        refuse(f"{command}: this stand-in prints only the digest")
+    if not Path(os.environ["RUNNER_TEMP"], f"login-{image.partition('/')[0]}").exists():
+        refuse(f"denied: not signed in to read {image}")
+    record(program=command, options=options, arguments=[image])
+    sys.stdout.write(f"{digest_of([image])}\n")
+
+
 def docker(words: list[str]) -> None:
-    """`docker compose up|pull|logs|restart`, on this machine or on DOCKER_HOST."""
+    """`docker compose up|pull|logs|restart`, on this machine or on DOCKER_HOST, and `docker buildx imagetools`."""
+    if words[:3] == ["buildx", "imagetools", "inspect"]:
+        imagetools_inspect(words[3:])
+        return
     command = " ".join(["docker", *words[:2]])
     if command not in contracts()["programs"]:
         refuse(f"{command} is not in contracts.yaml: run refresh_contracts.py")
@@ -78,8 +99,30 @@ def gh(words: list[str]) -> None:
     record(program=command, options=options, arguments=[tag, *sorted(Path(file).name for file in files)])
 
 
+def scripted(words: list[str], script: dict[str, dict[str, Any]]) -> None:
+    """`uv run poe TASK …` by a script: what a task writes to its outputs, and how it ends. Nothing is installed."""
+    if words[:2] != ["run", "poe"]:
+        return
+    task, *rest = words[2:]
+    marked = [f"{task} {mark}" for mark in ("--decide", "--to test", "--to production") if mark in " ".join(rest)]
+    names = [name for name in [*marked, task] if name in script]
+    if not names:
+        refuse(f"the script does not know poe {' '.join(words[2:])}")
+    passed = {key: value for key, value in os.environ.items() if value and key.startswith(SETTINGS)}
+    record(program="poe", task=marked[0] if marked else task, arguments=words[2:], environment=passed)
+    played = script[names[0]]
+    if "--outputs" in rest:
+        with Path(rest[rest.index("--outputs") + 1]).open("a", encoding="utf-8") as file:
+            file.writelines(f"{name}={value}\n" for name, value in played.get("outputs", {}).items())
+    sys.stdout.write(f"poe {' '.join(words[2:])}\n")
+    sys.exit(played.get("code", 0))
+
+
 def uv(words: list[str]) -> None:
-    """`uv audit` asks a service on the internet; everything else is the real uv."""
+    """`uv audit` asks a service on the internet; everything else is the real uv, unless the tasks are scripted."""
+    if script := os.environ.get("STANDIN_POE"):
+        scripted(words, json.loads(script))
+        return
     if words[:1] != ["audit"]:
         real = os.environ["STANDIN_UV"]
         os.execv(real, [real, *words])

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from workflows.act import Act, Run
-from workflows.servers import Service
+from workflows.recorder import digest_of
+from workflows.servers import Service, started
 from workflows.tools import at_level, git
 
 IMAGE = "ghcr.io/acme/churn:0.1.0"
@@ -196,3 +197,56 @@ def test_the_deployed_service_gets_the_address_of_the_registry(act: Act, tagged:
     assert passed == {name: value for name, value in secrets.items() if name.startswith("MLFLOW_")}
     compose = yaml.safe_load((tagged / "compose.yaml").read_text(encoding="utf-8"))
     assert set(passed) <= set(compose["services"]["app"]["environment"])
+
+
+TEST_HOST = {
+    "TEST_DEPLOY_HOST": "deploy@test.example.com",
+    "TEST_PORT": "8001",
+    "DEPLOY_KNOWN_HOSTS": "app.example.com ssh-ed25519 AAAA\ntest.example.com ssh-ed25519 AAAA",
+}
+FIND, TEST = "Find the image", "Deploy to test"
+
+
+@at_level(3)
+def test_the_same_bytes_reach_the_test_host_and_then_production(
+    scripted_act: Act, tagged: Path, service: Service
+) -> None:
+    variables = HOST | TEST_HOST | {"SERVICE_URL": service.url, "DATA_URI": "s3://data"}
+    with started(Service) as test:
+        variables["TEST_SERVICE_URL"] = test.url
+        run = roll_back(scripted_act, tagged, variables=variables, secrets=KEY)
+    assert run.jobs == dict.fromkeys([FIND, TEST, DEPLOY], "success"), run.output
+    assert test.url in run.summary
+    image = f"{IMAGE.partition(':')[0]}@{digest_of([IMAGE])}"
+    first, second = run.of("docker compose up")
+    assert (first["job"], second["job"]) == ("test", "deploy")
+    common = {"IMAGE": image, "DATA_URI": "s3://data"}
+    assert first["environment"].items() >= (common | {"ENVIRONMENT": "test", "PORT": "8001"}).items()
+    assert second["environment"].items() >= (common | {"ENVIRONMENT": "production"}).items()
+    assert first["environment"]["DOCKER_HOST"] == "ssh://deploy@test.example.com"
+    assert first["environment"]["COMPOSE_PROJECT_NAME"] == "churn-model-test"
+    passed = {name for call in (first, second) for name in call["environment"]}
+    compose = yaml.safe_load((tagged / "compose.yaml").read_text(encoding="utf-8"))["services"]["app"]["environment"]
+    handed_on = {entry.partition("=")[0] for entry in compose}
+    of_compose = {"IMAGE", "PORT", "MODEL_DIR", "DOCKER_HOST", "COMPOSE_PROJECT_NAME"}
+    assert passed - of_compose <= handed_on
+    assert {"ENVIRONMENT", "DATA_URI", "PREDICTIONS_URI"} <= handed_on
+
+
+@at_level(3)
+def test_an_image_that_does_not_answer_on_the_test_host_goes_no_further(scripted_act: Act, checkout: Path) -> None:
+    impatient(checkout)
+    git(checkout, "tag", "v0.1.0")
+    with started(Service) as test:
+        test.version = "0.0.9"
+        variables = HOST | TEST_HOST | {"TEST_SERVICE_URL": test.url}
+        run = roll_back(scripted_act, checkout, variables=variables, secrets=KEY)
+    assert run.jobs == {FIND: "success", TEST: "failure"}, run.output
+
+
+@at_level(3)
+def test_what_was_built_and_attested_is_what_is_deployed(rendered: Path) -> None:
+    jobs = yaml.safe_load((rendered / ".github/workflows/release.yml").read_text(encoding="utf-8"))["jobs"]
+    assert jobs["build"]["outputs"] == {"digest": "${{ steps.image.outputs.digest }}"}
+    assert jobs["image"]["steps"][-1]["env"]["BUILT"].count("needs.build.outputs.digest") == 1
+    assert jobs["test"]["env"]["IMAGE"] == jobs["deploy"]["env"]["IMAGE"] == "${{ needs.image.outputs.image }}"

@@ -22,6 +22,7 @@ OPTIONS: dict[str, dict[str, object]] = {
     "regression": {**REGRESSION},
     "level2": {"level": 2},
     "level2-regression": {"level": 2, **REGRESSION},
+    "level3": {"level": 3, **REGRESSION},
 }
 CI, RELEASE, DATA = (f".github/workflows/{name}.yml" for name in ("ci", "release", "data"))
 CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
@@ -84,7 +85,7 @@ def test_an_unknown_pin_is_found(rendered: Path, tmp_path: Path) -> None:
     assert "not in contracts.yaml" in VALIDATORS["action-inputs"](repository)
 
 
-@at_level(1, 2)
+@at_level(1, 2, 3)
 def test_every_contract_belongs_to_a_pin(rendered: Path) -> None:
     pins = set()
     for file in rendered.glob(".github/**/*.yml"):
@@ -116,7 +117,7 @@ def test_the_ruleset_requires_exactly_the_checks_of_ci(option: str, repositories
     assert len(set(names)) == len(names)
 
 
-@at_level(1, 2)
+@at_level(1, 2, 3)
 def test_uv_has_one_version_everywhere(rendered: Path) -> None:
     setup = yaml.safe_load((rendered / ".github/actions/setup/action.yml").read_text(encoding="utf-8"))
     version = setup["runs"]["steps"][0]["with"]["version"]
@@ -126,7 +127,7 @@ def test_uv_has_one_version_everywhere(rendered: Path) -> None:
         assert f'"uv_build>={minor},<' in (rendered / path).read_text(encoding="utf-8"), path
 
 
-@at_level(1, 2)
+@at_level(1, 2, 3)
 def test_no_job_can_fail_unseen(rendered: Path) -> None:
     for file in [*rendered.glob(".github/**/*.yml"), *rendered.glob("ops/tasks/*.toml")]:
         text = file.read_text(encoding="utf-8")
@@ -161,3 +162,12 @@ def test_two_roles_review_the_schema_and_the_jobs(rendered: Path) -> None:
     assert {path for path, names in owners.items() if len(names) == 2} == both
     workflows = {f"/.github/workflows/{name}.yml" for name in ("data", "train", "release", "release-model")}
     assert workflows | {"/Dockerfile"} <= owners.keys()
+
+
+@at_level(3)
+def test_all_roles_review_what_goes_in_and_out(rendered: Path) -> None:
+    lines = (rendered / ".github/CODEOWNERS").read_text(encoding="utf-8").splitlines()
+    owners = {words[0]: words[1:] for line in lines if (words := line.split()) and not line.startswith("#")}
+    assert {path for path, names in owners.items() if len(names) == 3} == {"/api/"}
+    assert len(owners["/config/environments.toml"]) == 2
+    assert {"/.github/workflows/deploy.yml", "/.github/workflows/ab.yml"} <= owners.keys()
