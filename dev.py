@@ -74,7 +74,8 @@ def test(arguments: list[str]) -> None:
     if not arguments:
         for words in (["ruff", "check"], ["ruff", "format", "--check"], ["mypy"], ["lint-imports", "--no-logo"]):
             run([uv, "run", "--no-sync", *words], env=env, show=f"uv run {' '.join(words)}")
-    words = ["pytest", *(arguments or ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"])]
+    # One more than CI has cores: many tests wait for services and disks, about a sixth of the time.
+    words = ["pytest", *(arguments or ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"])]
     run([uv, "run", "--no-sync", *words], env=env, show=f"uv run {' '.join(words)}")
 
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,19 @@ FLIGHT = {
 @contextmanager
 def served(project: Path, *words: str, **environment: str) -> Iterator[str]:
     """Run `poe serve` on a free port of this machine while the block runs, and yield its address once it is ready."""
+    with _running(project, "ready", words, environment) as url:
+        yield url
+
+
+@contextmanager
+def started(project: Path, *words: str, **environment: str) -> Iterator[str]:
+    """The same, but a service that has no model yet will do."""
+    with _running(project, "version", words, environment) as url:
+        yield url
+
+
+@contextmanager
+def _running(project: Path, path: str, words: Sequence[str], environment: Mapping[str, str]) -> Iterator[str]:
     url = f"http://127.0.0.1:{(port := free_port())}"
     kept = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
     process = subprocess.Popen(
@@ -36,9 +49,9 @@ def served(project: Path, *words: str, **environment: str) -> Iterator[str]:
     )
     try:
         deadline = time.monotonic() + 90
-        while not answers(f"{url}/ready"):
+        while not answers(f"{url}/{path}"):
             assert process.poll() is None, "the service ended"
-            assert time.monotonic() < deadline, "the service was not ready in time"
+            assert time.monotonic() < deadline, "the service did not answer in time"
             time.sleep(0.2)
         yield url
     finally:

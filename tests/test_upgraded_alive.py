@@ -5,25 +5,26 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import team_edits
-from service import FLIGHT, get, post, served
+from service import FLIGHT, get, post, served, started
 from support import LEVELS, OUTSIDE, TASKS, assert_own_checks_are_green, git_status, make, run_in
 from workflows.tools import git
 from workflows.validators import VALIDATORS
 
 from mlops_scaffold.project import PROJECT
 
-UPGRADES = {f"{task} to level {level}": (task, level) for level in LEVELS[1:] for task in TASKS}
-"""To each level from the one below."""
+UPGRADES = {f"{task} to level {level}": (task, level) for level, task in zip(LEVELS[1:], TASKS, strict=True)}
+"""To each level from the one below, the tasks taking turns: `test_upgrade.py` compares the files for each of both."""
 
-FULL = {name: upgrade for name, upgrade in UPGRADES.items() if upgrade[0] == TASKS[1]}
-"""Those that cost too much to be tried for each task. `workflows/test_ci.py` runs the checks of the other, unedited."""
+FULL = {name: upgrade for name, upgrade in UPGRADES.items() if upgrade[1] == LEVELS[-1]}
+"""Those whose own checks are run; `test_level2.py` and `workflows/test_ci.py` run what is left of the levels below."""
 
 OTHER = {"classification": "params.C=0.01", "regression": "params.alpha=50.0"}
 
@@ -171,7 +172,50 @@ def drill_of_level_2(project: Path, task: str) -> None:
     assert answers[0] != answers[1], "the team's own feature is not seen"
 
 
-DRILLS = {2: drill_of_level_2}
+def drill_of_level_3(project: Path, _: str) -> None:
+    """Bring a version into production by all stages, and trace it; `test_level3.py` does what follows."""
+
+    def poe(*words: str, **environment: str) -> str:
+        output = run_in(project, "run", "poe", *words, **environment)
+        assert not re.search("Traceback|Warning", output), output
+        return output
+
+    with quick(project), started(project, POLL_SECONDS="0.3") as url:
+        poe("collect")
+        poe("train")
+        poe("gate")
+        poe("test-release", "candidate")
+        assert "not deployed" in poe("deploy", "candidate", "--to", "test")
+        poe("deploy", "candidate", "--to", "production", SERVICE_URL=url)
+        # Version 1 is the one that the team trained before the upgrade.
+        assert get(f"{url}/version")["model"]["version"] == "2"
+        assert "ersion 2" in poe("trace", url)
+        holiday, workday = (FLIGHT | {"scheduled_departure": f"2013-07-0{day}T17:45:00"} for day in (4, 3))
+        answers = post(f"{url}/score", {"instances": [holiday, workday]})["predictions"]
+        assert answers[0]["prediction"] != answers[1]["prediction"], "the team's own feature is not seen"
+        assert "released" in poe("releases")
+
+
+@contextmanager
+def quick(project: Path) -> Iterator[None]:
+    """A branch with few unit tests, as all are run for each version, and with a load test of seconds."""
+    git(project, "switch", "--quiet", "--create", "quick")
+    try:
+        for path in (project / "tests/unit").rglob("test_*.py"):
+            if path.name != "test_days.py":
+                path.unlink()
+        team_edits.edit(
+            project,
+            "config/environments.toml",
+            ("seconds = 10.0", "seconds = 2.0"),
+        )
+        team_edits.commit(project, "Be quick")
+        yield
+    finally:
+        git(project, "switch", "--quiet", "--force", "main")
+
+
+DRILLS = {2: drill_of_level_2, 3: drill_of_level_3}
 """What a team does with a repository of each level."""
 
 
