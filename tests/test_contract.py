@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support import TASKS, make, run_in, try_in
+from support import make, run_in, try_in
 
 LOOP = Path(__file__).parent / "contract/loop.py"
 
@@ -15,9 +15,9 @@ TOOLS = ("mlflow-skinny>=3.13,<=3.15", "sqlalchemy", "alembic", "scipy")
 
 
 # Levels 2 and 3 run on both tasks for themselves: this has only to say that level 4 will find what it needs.
-@pytest.fixture(scope="module", params=TASKS[:1])
-def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp(f"{request.param}-contract") / "flight-delays", request.param)
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("contract") / "flight-delays", "classification")
 
 
 def test_the_loop_of_levels_2_to_4_runs_on_the_contract_alone(project: Path) -> None:

@@ -10,19 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import team_edits
 from service import get, started
 from support import git_status, make, run_in, try_in
 from traffic import Traffic, flights
-from workflows.tools import git
 
 SIMPLE = "params.C=0.0001"
-QUICK = {
-    "seconds = 10.0": "seconds = 3.0",
-    "minutes = 10.0": "minutes = 0.1",
-    "min_requests = 100": "min_requests = 20",
-}
-KEPT = ("tests/unit/test_split.py", "tests/integration/test_packaged_model.py")
-"""Beside those of the model, the tests that are run for each version; all of them take minutes, and run elsewhere."""
+QUICK = (
+    ("seconds = 10.0", "seconds = 3.0"),
+    ("minutes = 10.0", "minutes = 0.1"),
+    ("min_requests = 100", "min_requests = 20"),
+)
+KEPT = ("tests/model/", "tests/unit/test_split.py", "tests/integration/test_packaged_model.py")
 
 
 def until(condition: Callable[[], Any], what: str, seconds: float = 120) -> Any:
@@ -102,17 +101,7 @@ class Team:
 def team(tmp_path_factory: pytest.TempPathFactory) -> Team:
     """A repository whose canary and load test take seconds, with the data of two months."""
     project = make(tmp_path_factory.mktemp("level3") / "flight-delays", "classification", level=3)
-    settings = project / "config/environments.toml"
-    text = settings.read_text()
-    for old, new in QUICK.items():
-        assert text.count(old) == 1, old
-        text = text.replace(old, new)
-    settings.write_text(text)
-    for path in (project / "tests").rglob("test_*.py"):
-        name = path.relative_to(project).as_posix()
-        if not name.startswith("tests/model/") and name not in KEPT:
-            path.unlink()
-    git(project, "commit", "--quiet", "--all", "--message", "Be quick")
+    team_edits.be_quick(project, KEPT, *QUICK)
     team = Team(project)
     team.poe("collect", "--until", "2013-02-28")
     return team

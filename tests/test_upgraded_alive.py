@@ -201,15 +201,8 @@ def quick(project: Path) -> Iterator[None]:
     """A branch with few unit tests, as all are run for each version, and with a load test of seconds."""
     git(project, "switch", "--quiet", "--create", "quick")
     try:
-        for path in (project / "tests/unit").rglob("test_*.py"):
-            if path.name != "test_days.py":
-                path.unlink()
-        team_edits.edit(
-            project,
-            "config/environments.toml",
-            ("seconds = 10.0", "seconds = 2.0"),
-        )
-        team_edits.commit(project, "Be quick")
+        kept = ("tests/model/", "tests/integration/", "tests/unit/test_days.py")
+        team_edits.be_quick(project, kept, ("seconds = 10.0", "seconds = 2.0"))
         yield
     finally:
         git(project, "switch", "--quiet", "--force", "main")

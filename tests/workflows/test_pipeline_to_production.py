@@ -12,6 +12,7 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
+import team_edits
 from support import free_port
 from tracking_server import answers, running
 
@@ -19,7 +20,6 @@ from workflows.act import Act
 from workflows.tools import at_level, git
 
 pytestmark = at_level(3)
-QUICK = {"seconds = 10.0": "seconds = 2.0"}
 KEPT = ("tests/unit/test_split.py", "tests/integration/test_packaged_model.py", "tests/model/test_golden.py")
 # The service of the application, which answers a little wrong.
 SERVICE = """
@@ -62,16 +62,7 @@ def quick(locked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository whose load test is short, and with a few of its tests: all of them run elsewhere."""
     clone = tmp_path_factory.mktemp("quick") / "clone"
     git(locked, "clone", "--quiet", str(locked), str(clone))
-    settings = clone / "config/environments.toml"
-    text = settings.read_text(encoding="utf-8")
-    for old, new in QUICK.items():
-        assert text.count(old) == 1, old
-        text = text.replace(old, new)
-    settings.write_text(text, encoding="utf-8")
-    for path in (clone / "tests").rglob("test_*.py"):
-        if path.relative_to(clone).as_posix() not in KEPT:
-            path.unlink()
-    git(clone, "commit", "--quiet", "--all", "--message", "Be quick")
+    team_edits.be_quick(clone, KEPT, ("seconds = 10.0", "seconds = 2.0"))
     return clone
 
 
