@@ -23,7 +23,7 @@ OUTSIDE = (".mlops-scaffold/manifest", "uv.lock")
 
 TASKS = ("classification", "regression")
 
-LEVELS = (1, 2, 3)
+LEVELS = (1, 2, 3, 4)
 """The levels that are built."""
 
 

@@ -59,7 +59,7 @@ def test_help_names_every_command_option_and_exit_code(run: Run) -> None:
         ("new", "--help"): [
             "DEST",
             "--level",
-            "1, 2 or 3",
+            "1, 2, 3 or 4",
             "--defaults",
             "--data",
             "--answers-file",
@@ -196,7 +196,7 @@ def test_on_a_terminal_a_person_is_asked_and_the_answers_count(tmp_path: Path) -
         assert line in state
 
 
-def test_on_a_terminal_level_3_can_be_chosen_and_level_4_is_only_shown(tmp_path: Path) -> None:
+def test_on_a_terminal_each_level_can_be_chosen(tmp_path: Path) -> None:
     given = ["project_name=Churn", "description=Who leaves", "author_name=Ada", "author_email=ada@example.com"]
     given += ["package_name=churn", "license=MIT", "python_version=3.12", "task=regression"]
     words = [
@@ -209,13 +209,12 @@ def test_on_a_terminal_level_3_can_be_chosen_and_level_4_is_only_shown(tmp_path:
     ]
     child = pexpect.spawn(sys.executable, words, cwd=str(tmp_path), encoding="utf-8", timeout=30, dimensions=(50, 120))
     child.expect("At which level of MLOps maturity")
-    child.expect("Level 4 is not in this version yet")
-    child.send("\x1b[B\x1b[B\r")
-    child.expect("Churn is ready: level 3 of MLOps maturity")
+    child.send("\x1b[B" * 3 + "\r")
+    child.expect("Churn is ready: level 4 of MLOps maturity")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0
-    assert "level: 3\n" in (tmp_path / "churn/.mlops-scaffold/project.yml").read_text()
+    assert "level: 4\n" in (tmp_path / "churn/.mlops-scaffold/project.yml").read_text()
 
 
 def assert_stopped(child: "pexpect.spawn[str]", work: Path) -> None:

@@ -147,6 +147,29 @@ EDITS_OF_LEVEL_2 = {
     "newer tracking": ("ops/pyproject.toml", '"mlflow-skinny>=3.13', '"mlflow-skinny>=3.14'),
 }
 
+# And at level 3.
+EDITS_OF_LEVEL_3 = {
+    "approver of the rules": (
+        ".github/CODEOWNERS",
+        f"environments.toml{ADDRESS}{ADDRESS}",
+        "environments.toml @acme/ml",
+    ),
+    "reviewer of the pipeline": (".github/CODEOWNERS", f"ab.yml{ADDRESS}", "ab.yml @acme/platform"),
+    "rule of the gate": ("config/environments.toml", "slice_tolerance = 0.05", "slice_tolerance = 0.02"),
+    "guardrail": ("config/environments.toml", END, "roc_auc = -0.02\n"),
+    "runner of the deployment": (".github/workflows/deploy.yml", "ubuntu-24.04", "self-hosted"),
+    "job after the deployment": (
+        ".github/workflows/deploy.yml",
+        END,
+        "\n  report:\n    needs: production\n    uses: $/.github/workflows/report.yml\n",
+    ),
+    "hour of the A/B test": (".github/workflows/ab.yml", 'cron: "', 'cron: "1,'),
+    "time to tell": (".github/workflows/alert.yml", "timeout-minutes: 5", "timeout-minutes: 15"),
+    "rule after a release": ("docs/handover.md", "Your name and the reason stay with the version.", "All of it stays."),
+    "words of the requirement": ("docs/maturity.md", "for the last three versions of the model", "for a year"),
+    "agreement": ("docs/roles.md", END, "\nWho is on holiday says who stands in.\n"),
+}
+
 
 @pytest.fixture(scope="module")
 def levels() -> list[Tree]:
@@ -158,7 +181,7 @@ def levels() -> list[Tree]:
 def cases() -> Iterator[Any]:
     """Each edit at each level below the highest: a team has made it there, or at a level before and kept it."""
     made: dict[str, tuple[str, str, str]] = {}
-    for level, edits in zip(LEVELS, (EDITS, EDITS_OF_LEVEL_2), strict=False):
+    for level, edits in zip(LEVELS, (EDITS, EDITS_OF_LEVEL_2, EDITS_OF_LEVEL_3), strict=False):
         made |= edits
         for name, edit in made.items():
             yield pytest.param(level, *edit, id=f"{name}, level {level}")

@@ -429,8 +429,8 @@ def test_the_last_lines_can_be_pasted_into_a_shell(run: Run, tmp_path: Path) -> 
 
 
 def test_the_level_option_wins_over_data_and_file(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "a.yml").write_text("level: 4\nanswers: {task: regression}\n")
-    assert "Level 4 is not in this version yet" in run("new", "x", *QUICK, "--answers-file", "a.yml").stderr
+    (tmp_path / "a.yml").write_text("level: 5\nanswers: {task: regression}\n")
+    assert "5 is not a choice for level" in run("new", "x", *QUICK, "--answers-file", "a.yml").stderr
     words = ("--answers-file", "a.yml", "-d", "level=3", "--level", "1")
     assert run("new", "x", *QUICK, *words).returncode == 0
 
@@ -480,7 +480,7 @@ def test_ctrl_c_at_any_time_leaves_nothing_half_made(number: signal.Signals, pla
         (["new", ""], "The destination is empty or can't be printed."),
         (["new", "a\nb"], "The destination is empty or can't be printed."),
         (["new", "x", "--answers-file", "date.yml"], "date.yml is not YAML."),
-        (["new", "x", "--level", "4"], "Level 4 is not in this version yet"),
+        (["new", "x", "--level", "5"], "5 is not a choice for level. Choose one of: 1, 2, 3, 4."),
         (["new", "x", "--level", "two"], "'--level'"),
         (["new", "x", "--answers-file", "missing.yml"], "missing.yml can't be read: no such file or directory."),
         (["new", "x", "--answers-file", "list.yml"], "list.yml is not a mapping."),

@@ -8,7 +8,7 @@ from copier import run_copy
 
 from mlops_scaffold.errors import AnswerError
 from mlops_scaffold.questions import read_questions, resolve
-from mlops_scaffold.tree import Tree
+from mlops_scaffold.tree import File, Tree
 
 GIVEN = [
     {},
@@ -74,7 +74,6 @@ def test_copier_ends_with_the_same_answers(given: dict[str, str], templates: Tre
         ({"level": float("inf")}, "is not a whole number"),
         ({"project_name": [["x"] * 9] * 9}, "The answer to project_name, list, is not text"),
         ({"license": "GPL"}, "GPL is not a choice for license. Choose one of: MIT"),
-        ({"level": "4"}, "Level 4 is not in this version yet. Choose level 1, 2 or 3."),
         ({"level": "5"}, "5 is not a choice for level. Choose one of: 1, 2"),
         ({"level": "one"}, "is not a whole number"),
         ({"python_version": "3.9"}, "3.9 is not a choice"),
@@ -98,3 +97,15 @@ def test_a_suggestion_that_its_question_rejects_is_passed_over(templates: Tree) 
 
 def test_yaml_numbers_are_taken_as_what_the_question_wants(templates: Tree) -> None:
     assert resolve(read_questions(templates), {"python_version": 3.12}, {})["python_version"] == "3.12"
+
+
+def test_a_choice_that_can_not_be_had_says_why(templates: Tree) -> None:
+    """A choice may have a validator of its own, as in Copier."""
+    text = templates["copier.yml"].content.decode()
+    closed = '"4 · full MLOps": {value: 4, validator: Level 4 is closed.}'
+    assert '"4 · full MLOps": 4' in text
+    changed = {**templates, "copier.yml": File(content=text.replace('"4 · full MLOps": 4', closed).encode())}
+    with pytest.raises(AnswerError, match=r"^Level 4 is closed\.$"):
+        resolve(read_questions(changed), {"level": "4"}, {})
+    with pytest.raises(AnswerError, match=r"Choose one of: 1, 2, 3\.$"):
+        resolve(read_questions(changed), {"level": "5"}, {})

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-LevelOption = Annotated[int | None, typer.Option("--level", metavar="N", help="Level of MLOps maturity: 1, 2 or 3.")]
+LevelOption = Annotated[int | None, typer.Option("--level", metavar="N", help="Level of MLOps maturity: 1, 2, 3 or 4.")]
 DataOption = Annotated[
     list[str] | None, typer.Option("--data", "-d", metavar="KEY=VALUE", help="Answer a question. Repeatable.")
 ]
