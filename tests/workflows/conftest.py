@@ -4,11 +4,13 @@ import fcntl
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support import LEVELS
 
 from workflows.act import Act
 from workflows.servers import Service, Webhook, started
@@ -16,8 +18,6 @@ from workflows.standins import make_actions, make_programs
 from workflows.tools import git, missing, new_repository, run, tool
 
 SUPPORTED = ["3.11", "3.12", "3.13", "3.14"]
-# From level 2 on: the one test of a generated repository that installs packages itself.
-AZURE_SERVER = "tests/integration/test_azure_inference_server.py"
 Shared = Callable[[str, Callable[[Path], None]], Path]
 
 
@@ -84,17 +84,26 @@ def rendered(shared: Shared, level: int) -> Path:
 
 
 @pytest.fixture(scope="session")
-def locked(shared: Shared, level: int) -> Path:
-    """A generated repository with its committed lock file. Do not change it: clone it."""
+def locked_at(shared: Shared) -> Callable[[int], Path]:
+    """A function that returns a generated repository with its committed lock file. Do not change it: clone it."""
 
-    def make(path: Path) -> None:
-        new_repository(path, level=level)
-        done = run(tool("uv"), "lock", cwd=path)
-        assert done.returncode == 0, done.stdout
-        git(path, "add", "uv.lock")
-        git(path, "commit", "--quiet", "--message", "Lock the dependencies")
+    def at(level: int) -> Path:
+        def make(path: Path) -> None:
+            new_repository(path, level=level)
+            done = run(tool("uv"), "lock", cwd=path)
+            assert done.returncode == 0, done.stdout
+            git(path, "add", "uv.lock")
+            git(path, "commit", "--quiet", "--message", "Lock the dependencies")
 
-    return shared(f"locked-{level}", make)
+        return shared(f"locked-{level}", make)
+
+    return at
+
+
+@pytest.fixture(scope="session")
+def locked(locked_at: Callable[[int], Path], level: int) -> Path:
+    """The one of the level of the test."""
+    return locked_at(level)
 
 
 @pytest.fixture
@@ -105,61 +114,75 @@ def checkout(locked: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def environments(shared: Shared, level: int, locked: Path, interpreters: dict[str, str], main_python: str) -> Path:
+def environments(
+    request: pytest.FixtureRequest, shared: Shared, level: int, interpreters: dict[str, str], main_python: str
+) -> Path:
     """Directory with a relocatable environment of the main Python, in which everything has been imported once.
 
     A first import compiles half of what is installed, which takes longer than any workflow. Whatever a workflow
     fetches, on any of the interpreters, is then in the cache of uv, so that workflows run without a network.
     """
+    # All checks of a repository are run at level 1, on every Python: above it the tasks are.
+    if level > 1:
+        path: Path = request.getfixturevalue("installed")
+        return path
 
     def make(path: Path) -> None:
-        source = path / "source"
-        git(locked, "clone", "--quiet", str(locked), str(source))
-
-        def uv(*words: str, python: str, folder: Path) -> None:
-            settings = {"UV_PROJECT_ENVIRONMENT": str(folder), "UV_PYTHON": interpreters[python], "VIRTUAL_ENV": ""}
-            done = run(tool("uv"), *words, cwd=source, env={**settings, "CI": "true"})
-            assert done.returncode == 0, f"uv {' '.join(words)} failed:\n{done.stdout}"
-
-        # Above level 1 all workflows are run on the main Python.
-        for python in interpreters if level == 1 else [main_python]:
-            folder = path / python
-            uv("venv", "--quiet", "--relocatable", str(folder), python=python, folder=folder)
-            uv("sync", "--quiet", "--locked", python=python, folder=folder)
+        for python, interpreter in interpreters.items():
+            folder = _environment(path, request.getfixturevalue("locked"), interpreter, python)
             if python != main_python:
                 shutil.rmtree(folder)
         for words in (
             ["build", "--quiet", "--all-packages", "--out-dir", str(path / "dist")],
             ["run", "--quiet", "python", "-m", "pytest", "-q", "--collect-only"],
         ):
-            uv(*words, python=main_python, folder=path / main_python)
-        if (source / AZURE_SERVER).exists():
-            alive = ["python", "-m", "pytest", "-q", AZURE_SERVER, "-k", "alive"]
-            uv("run", "--quiet", *alive, python=main_python, folder=path / main_python)
+            _uv(*words, source=path / "source", folder=path / main_python, python=interpreters[main_python])
 
     return shared(f"environments-{level}", make)
 
 
 @pytest.fixture(scope="session")
-def installed(shared: Shared, level: int, locked: Path, interpreters: dict[str, str], main_python: str) -> Path:
+def installed(
+    shared: Shared, level: int, locked_at: Callable[[int], Path], interpreters: dict[str, str], main_python: str
+) -> Path:
     """Directory with an environment of the main Python alone, in which the application has been imported once.
 
-    It is enough for the tasks of the project, and made in a fraction of the time that `environments` take.
+    It is enough for the tasks of the project, and made in a fraction of the time that `environments` take. That of the
+    highest level is made first. It holds nearly all that the others need, compiled.
     """
+    imports = "import pytest, mlflow, churn_model_ops.app, churn_model_ops.pipeline"
+    python = interpreters[main_python]
 
-    def make(path: Path) -> None:
-        source, folder = path / "source", path / main_python
+    def at(number: int) -> Path:
+        def make(path: Path) -> None:
+            if number != LEVELS[-1]:
+                _environment(path, locked_at(number), python, main_python, like=at(LEVELS[-1]) / main_python)
+                return
+            folder = _environment(path, locked_at(number), python, main_python)
+            _uv("run", "--quiet", "python", "-c", imports, source=path / "source", folder=folder, python=python)
+
+        return shared(f"installed-{number}", make)
+
+    return at(level)
+
+
+def _environment(path: Path, locked: Path, python: str, name: str, like: Path | None = None) -> Path:
+    """Make an environment in `path`, for a clone of the repository in `source` there; perhaps from another one."""
+    source, folder = path / "source", path / name
+    if not source.exists():
         git(locked, "clone", "--quiet", str(locked), str(source))
-        settings = {"UV_PROJECT_ENVIRONMENT": str(folder), "UV_PYTHON": interpreters[main_python], "VIRTUAL_ENV": ""}
-        for words in (
-            ["venv", "--quiet", "--relocatable", str(folder)],
-            ["sync", "--quiet", "--locked"],
-            ["run", "--quiet", "python", "-c", "import pytest, mlflow, churn_model_ops.app, churn_model_ops.pipeline"],
-        ):
-            done = run(tool("uv"), *words, cwd=source, env={**settings, "CI": "true"})
-            assert done.returncode == 0, f"uv {' '.join(words)} failed:\n{done.stdout}"
+    if like:
+        subprocess.run(["cp", "-al", str(like), str(folder)], check=True)
+    else:
+        _uv("venv", "--quiet", "--relocatable", str(folder), source=source, folder=folder, python=python)
+    _uv("sync", "--quiet", "--locked", source=source, folder=folder, python=python)
+    return folder
 
-    return shared(f"installed-{level}", make)
+
+def _uv(*words: str, source: Path, folder: Path, python: str) -> None:
+    settings = {"UV_PROJECT_ENVIRONMENT": str(folder), "UV_PYTHON": python, "VIRTUAL_ENV": "", "CI": "true"}
+    done = run(tool("uv"), *words, cwd=source, env=settings)
+    assert done.returncode == 0, f"uv {' '.join(words)} failed:\n{done.stdout}"
 
 
 @pytest.fixture(scope="session")

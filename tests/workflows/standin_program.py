@@ -15,10 +15,10 @@ from workflows.standins import contracts
 WITHOUT_VALUE = "bool"
 # What the compose file or docker itself takes from the environment; and all that begins with MLFLOW_.
 PASSED = {"IMAGE", "MODEL_DIR", "DOCKER_HOST", "ENVIRONMENT", "DATA_URI", "PREDICTIONS_URI"}
-PASSED |= {"COMPOSE_PROJECT_NAME", "PORT"}
+PASSED |= {"COMPOSE_PROJECT_NAME", "LOG_HASH_KEY", "PORT"}
 
 # What the tasks of a project take from the environment.
-SETTINGS = ("MLFLOW_", "SERVICE_URL", "DATA_URI", "PREDICTIONS_URI")
+SETTINGS = ("MLFLOW_", "SERVICE_URL", "DATA_URI", "PREDICTIONS_URI", "LOG_HASH_KEY")
 
 
 def split(command: str, words: list[str]) -> tuple[dict[str, str], list[str]]:
@@ -100,7 +100,7 @@ def gh(words: list[str]) -> None:
 
 
 def scripted(words: list[str], script: dict[str, dict[str, Any]]) -> None:
-    """`uv run poe TASK …` by a script: what a task writes to its outputs, and how it ends. Nothing is installed."""
+    """`uv run poe TASK …` by a script: its outputs, the files that it writes, and how it ends. Nothing is installed."""
     if words[:2] != ["run", "poe"]:
         return
     task, *rest = words[2:]
@@ -114,6 +114,9 @@ def scripted(words: list[str], script: dict[str, dict[str, Any]]) -> None:
     if "--outputs" in rest:
         with Path(rest[rest.index("--outputs") + 1]).open("a", encoding="utf-8") as file:
             file.writelines(f"{name}={value}\n" for name, value in played.get("outputs", {}).items())
+    for name, text in played.get("files", {}).items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(text, encoding="utf-8")
     sys.stdout.write(f"poe {' '.join(words[2:])}\n")
     sys.exit(played.get("code", 0))
 

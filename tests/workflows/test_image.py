@@ -5,6 +5,7 @@ import re
 import sqlite3
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from socket import socket
 
@@ -18,18 +19,18 @@ from workflows.conftest import SUPPORTED
 from workflows.dockerfile import Image, build, instructions, running_environment
 from workflows.tools import at_level, git
 
-pytestmark = pytest.mark.usefixtures("offline")
+pytestmark = pytest.mark.usefixtures("without_network")
 COMMIT, DIGEST = "c" * 40, f"sha256:{'d' * 64}"
 
 
-@pytest.fixture
-def offline(
-    monkeypatch: pytest.MonkeyPatch, interpreters: dict[str, str], main_python: str, environments: Path
-) -> None:
+@pytest.fixture(scope="module")
+def without_network(interpreters: dict[str, str], main_python: str, environments: Path) -> Iterator[None]:
     """The cache is warm, so the build needs no network; the interpreter is the one of the base image."""
     assert environments.is_dir()
-    monkeypatch.setenv("UV_OFFLINE", "1")
-    monkeypatch.setenv("UV_PYTHON", interpreters[main_python])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UV_OFFLINE", "1")
+        patch.setenv("UV_PYTHON", interpreters[main_python])
+        yield
 
 
 def installed(image: Image) -> set[str]:
@@ -40,9 +41,10 @@ def context(image: Image) -> set[str]:
     return {path.name for path in (image.root / "context").iterdir()}
 
 
-@pytest.fixture
-def image(locked: Path, tmp_path: Path) -> Image:
-    return build(locked, tmp_path / "image", REVISION=COMMIT)
+@pytest.fixture(scope="module")
+def image(locked: Path, tmp_path_factory: pytest.TempPathFactory) -> Image:
+    """The image of a level; what a test changes in it, no other test reads."""
+    return build(locked, tmp_path_factory.mktemp("image") / "image", REVISION=COMMIT)
 
 
 @at_level(1, 2)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support import LEVELS
 from tracking_server import MLFLOW
 
 from workflows.standins import contracts
@@ -23,7 +24,9 @@ OPTIONS: dict[str, dict[str, object]] = {
     "level2": {"level": 2},
     "level2-regression": {"level": 2, **REGRESSION},
     "level3": {"level": 3, **REGRESSION},
+    "level4": {"level": 4, **REGRESSION},
 }
+SCHEMAS = [name for name in VALIDATORS if name.startswith("schema-")]
 CI, RELEASE, DATA = (f".github/workflows/{name}.yml" for name in ("ci", "release", "data"))
 CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
 # validator → (file, text, defective text, words of the finding)
@@ -58,9 +61,14 @@ def repositories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-@pytest.mark.parametrize("name", VALIDATORS)
+@pytest.mark.parametrize("name", [name for name in VALIDATORS if name not in SCHEMAS])
 def test_nothing_is_found(name: str, option: str, repositories: dict[str, Path]) -> None:
     assert VALIDATORS[name](repositories[option]) == ""
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_every_file_fits_its_schema(name: str, repositories: dict[str, Path]) -> None:
+    assert VALIDATORS[name](*repositories.values()) == ""
 
 
 @pytest.mark.parametrize("name", VALIDATORS)
@@ -85,7 +93,7 @@ def test_an_unknown_pin_is_found(rendered: Path, tmp_path: Path) -> None:
     assert "not in contracts.yaml" in VALIDATORS["action-inputs"](repository)
 
 
-@at_level(1, 2, 3)
+@at_level(*LEVELS)
 def test_every_contract_belongs_to_a_pin(rendered: Path) -> None:
     pins = set()
     for file in rendered.glob(".github/**/*.yml"):
@@ -117,7 +125,7 @@ def test_the_ruleset_requires_exactly_the_checks_of_ci(option: str, repositories
     assert len(set(names)) == len(names)
 
 
-@at_level(1, 2, 3)
+@at_level(*LEVELS)
 def test_uv_has_one_version_everywhere(rendered: Path) -> None:
     setup = yaml.safe_load((rendered / ".github/actions/setup/action.yml").read_text(encoding="utf-8"))
     version = setup["runs"]["steps"][0]["with"]["version"]
@@ -127,7 +135,7 @@ def test_uv_has_one_version_everywhere(rendered: Path) -> None:
         assert f'"uv_build>={minor},<' in (rendered / path).read_text(encoding="utf-8"), path
 
 
-@at_level(1, 2, 3)
+@at_level(*LEVELS)
 def test_no_job_can_fail_unseen(rendered: Path) -> None:
     for file in [*rendered.glob(".github/**/*.yml"), *rendered.glob("ops/tasks/*.toml")]:
         text = file.read_text(encoding="utf-8")
@@ -171,3 +179,12 @@ def test_all_roles_review_what_goes_in_and_out(rendered: Path) -> None:
     assert {path for path, names in owners.items() if len(names) == 3} == {"/api/"}
     assert len(owners["/config/environments.toml"]) == 2
     assert {"/.github/workflows/deploy.yml", "/.github/workflows/ab.yml"} <= owners.keys()
+
+
+@at_level(4)
+def test_all_roles_review_what_is_watched(rendered: Path) -> None:
+    lines = (rendered / ".github/CODEOWNERS").read_text(encoding="utf-8").splitlines()
+    owners = {words[0]: words[1:] for line in lines if (words := line.split()) and not line.startswith("#")}
+    agreed = {"/api/", "/config/monitoring.toml", "/docs/monitoring/", "/slo.yaml"}
+    assert {path for path, names in owners.items() if len(names) == 3} == agreed
+    assert "/.github/workflows/monitor.yml" in owners

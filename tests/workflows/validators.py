@@ -1,4 +1,7 @@
-"""The static validators of a generated repository. Each returns its findings as text; empty means none."""
+"""The static validators of a generated repository. Each returns its findings as text; empty means none.
+
+Those of schemas take several repositories.
+"""
 
 import os
 import re
@@ -14,7 +17,7 @@ from workflows.tools import BIN, missing, run, tool
 HERE = Path(__file__).parent
 LANGUAGE_SERVICE = HERE / "language_service"
 WORKFLOWS = ".github/workflows"
-Validator = Callable[[Path], str]
+Validator = Callable[..., str]
 # Whoever opens a pull request, an issue or a branch chooses these.
 UNTRUSTED = re.compile(
     r"github\.(head_ref|event\.(pull_request|issue|comment|review|head_commit|commits|inputs|workflow_run))|inputs\."
@@ -63,21 +66,18 @@ def language_service(repository: Path) -> str:
 
 
 def schema(name: str, *patterns: str) -> Validator:
-    """Return a validator by one of check-jsonschema's bundled schemas."""
+    """Return a validator by one of check-jsonschema's bundled schemas, or by our own if the name is that of a file.
 
-    def validate(repository: Path) -> str:
-        files = relative(repository, *patterns)
-        return findings(tool("check-jsonschema"), "--builtin-schema", name, *files, cwd=repository)
+    It takes several repositories, because the program needs a second to start.
+    """
+    own = (HERE / name).is_file()
+    option = ["--schemafile", HERE / name] if own else ["--builtin-schema", name]
+
+    def validate(*repositories: Path) -> str:
+        files = [repository / path for repository in repositories for path in relative(repository, *patterns)]
+        return findings(tool("check-jsonschema"), *option, *files, cwd=repositories[0])
 
     return validate
-
-
-def ruleset(repository: Path) -> str:
-    """Rulesets, by the documented form of GitHub's API."""
-    files = relative(repository, ".github/rulesets/*.json")
-    return findings(
-        tool("check-jsonschema"), "--schemafile", HERE / "ruleset.schema.json", *files, cwd=repository
-    )  # fmt: skip
 
 
 def hadolint(repository: Path) -> str:
@@ -146,7 +146,8 @@ VALIDATORS: dict[str, Validator] = {
     "schema-dependabot": schema("vendor.dependabot", ".github/dependabot.yml"),
     "schema-issue-forms": schema("vendor.github-issue-forms", ".github/ISSUE_TEMPLATE/[!c]*.yml"),
     "schema-compose": schema("vendor.compose-spec", "compose.yaml", "tracking/compose.yaml"),
-    "schema-ruleset": ruleset,
+    # By the documented form of GitHub's API.
+    "schema-ruleset": schema("ruleset.schema.json", ".github/rulesets/*.json"),
     "hadolint": hadolint,
     "shellcheck": shellcheck,
     "yamllint": yamllint,
