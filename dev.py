@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 TOOLS = ROOT / ".tools"
 UV = "uv>=0.13,<1"
-LANGUAGE_SERVICE = "tests/workflows/language_service"
+NODE_PACKAGES = ("tests/workflows/language_service", "tests/browser")
 DEMO = ROOT / "demo" / "flight-delays"
 FLIGHT = {
     "scheduled_departure": "2013-03-01T17:45:00",
@@ -69,8 +69,9 @@ def test(arguments: list[str]) -> None:
     env = environment(uv)
     sync = "uv sync --quiet --group validators"
     run([uv, *sync.split()[1:]], env=env, show=sync)
-    npm = f"npm install --no-package-lock --no-audit --no-fund --prefix {LANGUAGE_SERVICE}"
-    run([uv, "run", "--no-sync", *npm.split()], env=env, show=npm)
+    for folder in NODE_PACKAGES:
+        npm = f"npm install --no-package-lock --no-audit --no-fund --prefix {folder}"
+        run([uv, "run", "--no-sync", *npm.split()], env=env, show=npm)
     if not arguments:
         for words in (["ruff", "check"], ["ruff", "format", "--check"], ["mypy"], ["lint-imports", "--no-logo"]):
             run([uv, "run", "--no-sync", *words], env=env, show=f"uv run {' '.join(words)}")

@@ -15,8 +15,9 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 SLOWEST = (
-    *("test_upgraded_alive.py", "test_ci.py", "test_level3.py", "test_level2.py", "test_level1.py"),
-    *("test_shared_tracking.py", "test_pipeline_to_production.py", "test_contract.py", "test_service.py"),
+    *("test_upgraded_alive.py", "test_ci.py", "test_level4.py", "test_level3.py", "test_level2.py", "test_level1.py"),
+    *("test_shared_tracking.py", "test_pipeline_to_production.py", "test_monitor.py", "test_dashboard.py"),
+    *("test_contract.py", "test_service.py"),
     *("test_shared_server.py", "test_release.py", "test_upgrade_interrupted.py", "test_upgrade_property.py"),
     *("test_train.py", "test_deploy.py"),
 )
