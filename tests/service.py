@@ -31,15 +31,17 @@ def served(project: Path, *words: str, **environment: str) -> Iterator[str]:
 
 
 @contextmanager
-def started(project: Path, *words: str, **environment: str) -> Iterator[str]:
-    """The same, but a service that has no model yet will do."""
-    with _running(project, "version", words, environment) as url:
+def started(project: Path, *words: str, port: int | None = None, **environment: str) -> Iterator[str]:
+    """The same, but a service that has no model yet will do, and the port may be given."""
+    with _running(project, "version", words, environment, port) as url:
         yield url
 
 
 @contextmanager
-def _running(project: Path, path: str, words: Sequence[str], environment: Mapping[str, str]) -> Iterator[str]:
-    url = f"http://127.0.0.1:{(port := free_port())}"
+def _running(
+    project: Path, path: str, words: Sequence[str], environment: Mapping[str, str], port: int | None = None
+) -> Iterator[str]:
+    url = f"http://127.0.0.1:{(port := port or free_port())}"
     kept = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
     process = subprocess.Popen(
         [uv(), "run", "poe", "serve", "--port", str(port), *words],

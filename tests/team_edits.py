@@ -129,6 +129,21 @@ def be_quick(project: Path, kept: tuple[str, ...], *settings: tuple[str, str]) -
     commit(project, "Be quick")
 
 
+def watch_whole_weeks(project: Path) -> None:
+    """At level 4: other windows and limits, and a log that hashes one column and leaves out another."""
+    edit(
+        project,
+        "config/monitoring.toml",
+        ("hash = []", 'hash = ["flight_id"]'),
+        ("drop = []", 'drop = ["carrier"]'),
+        ("hours = 24.0\nmin_rows = 500", "hours = 168.0\nmin_rows = 2000"),
+        ("min_labels = 300", "min_labels = 500"),
+        ("effect = 0.1", "effect = 0.2"),
+        ("per_week = 2", "per_week = 1"),
+    )
+    commit(project, "Watch whole weeks")
+
+
 def append(project: Path, path: str, text: str) -> None:
     """Add lines at the end of a file."""
     edited = (project / path).read_text(encoding="utf-8")

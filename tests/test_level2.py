@@ -5,23 +5,16 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support import (
-    answers_for,
     assert_installed_names_are_reserved,
-    assert_tests_pass,
     make,
-    run_in,
     uv,
 )
 from workflows.tools import git, missing
-
-from mlops_scaffold.render import render
-from mlops_scaffold.templates import built_in
-from mlops_scaffold.tree import File
 
 # `test_upgraded_alive.py` trains a regression at level 2; what is tested here does not depend on the task.
 TASK = "classification"
@@ -118,39 +111,6 @@ def test_another_lock_file_now_does_not_keep_a_run_from_being_reproduced(poe: Ca
         lock.write("# changed\n")
     git(project, "commit", "--quiet", "--all", "--message", "Another lock")
     assert "identical metrics" in poe("reproduce", "1")
-
-
-def test_its_own_checks_are_green_where_the_next_level_differs(poe: Callable[..., str]) -> None:
-    """Lint, types and those tests that say another thing at level 3, or ask a module that does.
-
-    The same test of the same module gives the same result there, where `test_upgraded_alive.py` runs all of them.
-    """
-    project: Path = poe.project  # type: ignore[attr-defined]
-    run_in(project, "run", "poe", "lint")
-    here, above = (files_at(level) for level in (2, 3))
-    modules = {Path(path).stem for path in differing(here, above, "ops/src/")}
-    assert {"app", "champion", "registry"} <= modules
-    tests = {path for path in here if path.startswith("tests/") and Path(path).name.startswith("test_")}
-    chosen = tests & differing(here, above, "tests/")
-    chosen |= {path for path in tests if Path(path).stem.removeprefix("test_") in modules}
-    # Nearly all tests of commands go by `cli`, which only calls others.
-    asked = "|".join(sorted(modules - {"cli"}))
-    imports = re.compile(rf"^from flight_delays_ops(\.({asked}) | import .*\b({asked})\b)", re.MULTILINE)
-    chosen |= {path for path in tests if imports.search(here[path].content.decode())}
-    assert_tests_pass(project, *sorted(chosen))
-
-
-def files_at(level: int) -> Mapping[str, File]:
-    """The files of a repository at a level."""
-    templates = built_in()
-    return render(templates, answers_for(templates, level=level, task=TASK, project_name="Flight delays"))
-
-
-def differing(here: Mapping[str, File], above: Mapping[str, File], folder: str) -> set[str]:
-    """The Python files of a folder that are not the same at the level above."""
-    return {
-        path for path, file in here.items() if path.startswith(folder) and path.endswith(".py") and file != above[path]
-    }
 
 
 def test_no_package_that_it_uses_can_be_its_name(poe: Callable[..., str]) -> None:
