@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from compiled import REGISTER, register_for
 
 from mlops_scaffold.templates import built_in
 from mlops_scaffold.tree import Tree
@@ -40,6 +41,14 @@ def git_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             patch.delenv(name)
         patch.setenv("GIT_CONFIG_GLOBAL", str(config))
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_register(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Environments of all workers find each other."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(REGISTER, str(register_for(tmp_path_factory)))
         yield
 
 

@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from compiled import share_compiled
 
 from mlops_scaffold import __version__
 from mlops_scaffold.project import with_manifest
@@ -99,8 +100,14 @@ def make(path: Path, task: str, level: int = 1) -> Path:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Note:" not in done.stdout, done.stdout
-    run_in(path, "sync", "--quiet", "--locked")
+    install(path)
     return path
+
+
+def install(project: Path) -> None:
+    """Make the environment of a repository what its lock says."""
+    run_in(project, "sync", "--quiet", "--locked")
+    share_compiled(project / ".venv")
 
 
 def assert_tests_pass(project: Path, *paths: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from service import FLIGHT, get, post, served
-from support import free_port, make, run_in, try_in, uv
+from support import free_port, install, make, run_in, try_in, uv
 from tracking_server import mlflow_server, postgres
 
 
@@ -41,7 +41,7 @@ def fresh(repository: Path, tmp_path: Path) -> Callable[[str], Path]:
     def clone(name: str) -> Path:
         checkout = tmp_path / name
         subprocess.run(["git", "clone", "--quiet", str(repository), str(checkout)], check=True)
-        run_in(checkout, "sync", "--quiet", "--locked")
+        install(checkout)
         return checkout
 
     return clone

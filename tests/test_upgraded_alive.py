@@ -22,6 +22,7 @@ from support import (
     assert_tests_pass,
     free_port,
     git_status,
+    install,
     make,
     run_in,
 )
@@ -81,7 +82,7 @@ def moved(request: pytest.FixtureRequest, project: Path) -> Moved:
     staged, state_after = git_status(project), ignored(project)
     git(project, "commit", "--quiet", "--no-edit")
     after = tracked(project)
-    run_in(project, "sync", "--quiet", "--locked")
+    install(project)
     return Moved(
         project=project,
         level=level,

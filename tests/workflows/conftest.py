@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from compiled import share_compiled
 from support import LEVELS
 
 from workflows.act import Act
@@ -176,6 +177,7 @@ def _environment(path: Path, locked: Path, python: str, name: str, like: Path | 
     else:
         _uv("venv", "--quiet", "--relocatable", str(folder), source=source, folder=folder, python=python)
     _uv("sync", "--quiet", "--locked", source=source, folder=folder, python=python)
+    share_compiled(folder)
     return folder
 
 
