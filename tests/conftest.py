@@ -52,6 +52,12 @@ def compiled_register(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         yield
 
 
+@pytest.fixture(scope="session")
+def mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Folder in which mypy finds again what it knows of the packages that all repositories use."""
+    return str(tmp_path_factory.mktemp("mypy"))
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """Run `mlops-scaffold` as a user does, in a directory of its own, without a terminal."""

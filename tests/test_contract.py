@@ -25,13 +25,13 @@ def edited(path: Path, old: str, new: str) -> Iterator[None]:
         path.write_text(text)
 
 
-def test_a_missing_member_and_a_wrong_type_are_found_by_the_type_check(project: Path) -> None:
+def test_a_missing_member_and_a_wrong_type_are_found_by_the_type_check(project: Path, mypy_cache: str) -> None:
     package = project / "src/flight_delays"
     with (
         edited(package / "model.py", "def evaluate(", "def measure("),
         edited(package / "data.py", 'KEY = "flight_id"', "KEY = 7"),
     ):
-        done = try_in(project, "run", "mypy", "ops/src/flight_delays_ops/project.py")
+        done = try_in(project, "run", "mypy", "ops/src/flight_delays_ops/project.py", MYPY_CACHE_DIR=mypy_cache)
     assert done.returncode != 0
     assert "evaluate" in done.stdout
     assert 'KEY: expected "str", got "int"' in done.stdout
