@@ -10,7 +10,7 @@ import repositories
 from repositories import Team, command, moved, restorable
 
 from mlops_scaffold import git
-from mlops_scaffold.validity import problem
+from mlops_scaffold.readers import problem
 
 small_root, small, base, team = repositories.small_root, repositories.small, repositories.base, repositories.team
 templates_to = repositories.templates_to

@@ -5,7 +5,8 @@ ScaffoldError
 │   └── AnswerError         2   an answer that its question does not take
 ├── RefusedError            3   the command is clear, but doing it would harm something
 │   ├── DestinationError    3   the place to write to is taken or can't be written
-│   └── GitError            3   git is missing, too old, or said no
+│   ├── GitError            3   git is missing, too old, or said no
+│   └── KitError            3   a kit is wrong, unsafe or out of reach
 └── TemplateError          70   a template of ours is wrong: a bug, never the user's fault
 
 A message says what happened, then what to do.
@@ -44,7 +45,29 @@ class GitError(RefusedError):
     """Git is missing, older than we need, or refused a command."""
 
 
+class KitError(RefusedError):
+    """A kit can't be had, read or rendered, or it reaches for something that is none of its business.
+
+    Attributes:
+        file: The file of the kit that is wrong; None when it is none, or not known.
+    """
+
+    def __init__(self, message: str, *, file: str | None = None) -> None:
+        super().__init__(message)
+        self.file = file
+
+
 class TemplateError(ScaffoldError):
-    """A built-in template can't be rendered."""
+    """A built-in template can't be rendered.
+
+    Attributes:
+        template: The template that is wrong; None when that is not known.
+        line: Where in it, counted from 1; None when that is not known.
+    """
 
     exit_code = 70
+
+    def __init__(self, message: str, *, template: str | None = None, line: int | None = None) -> None:
+        super().__init__(message)
+        self.template = template
+        self.line = line

@@ -1,7 +1,9 @@
 """Which template folders make a project: the one list that levels, options and kits add to.
 
 A layer is a folder such as `level1/project`. Level N's project is the layers of the levels 1..N, each level
-being its `project` folder and one folder per option; where two layers have the same path, the later one wins.
+being its `project` folder and one folder per option; where two layers have the same path, the later one wins. A kit
+has the same folders. They lie on top of all built-in ones, so that what a kit says from level 1 on still holds at
+level 4.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +19,9 @@ BASE = "project"
 OPTIONS = ("task", "ci", "platform")
 """Questions whose answer names a folder of each level (it may be absent: the option adds nothing there)."""
 
+KIT = "kit-"
+"""What the layers of a kit begin with: its `level1/project` is the layer `kit-level1/project`."""
+
 Layer = str
 
 
@@ -28,7 +33,8 @@ def stack(templates: Tree, answers: Mapping[str, Any]) -> list[Layer]:
         answers: Resolved answers; `level` and the questions in `OPTIONS` are read.
     """
     folders = [BASE, *(str(answers[option]) for option in OPTIONS)]
-    wanted = [f"level{n}/{folder}" for n in range(1, int(answers["level"]) + 1) for folder in folders]
+    levels = range(1, int(answers["level"]) + 1)
+    wanted = [f"{origin}level{n}/{folder}" for origin in ("", KIT) for n in levels for folder in folders]
     present = {split_layer(name)[0] for name in templates}
     return [layer for layer in wanted if layer in present]
 
@@ -48,10 +54,14 @@ def paths(templates: Tree, layer: Layer) -> list[str]:
 def refined(templates: Tree, layers: Sequence[Layer], layer: Layer, path: str) -> str | None:
     """The template that `layer`'s file at `path` refines: the nearest lower layer's file at the same path.
 
+    A file that is rendered may refine one that is copied, so the suffix does not count.
+
     Returns:
         Its name (`<layer>/<path>`), or None when no lower layer has the path.
     """
+    plain = path.removesuffix(SUFFIX)
     for lower in reversed(layers[: layers.index(layer)]):
-        if f"{lower}/{path}" in templates:
-            return f"{lower}/{path}"
+        for name in (f"{lower}/{plain}{SUFFIX}", f"{lower}/{plain}"):
+            if name in templates:
+                return name
     return None

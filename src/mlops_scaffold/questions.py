@@ -8,6 +8,7 @@ https://copier.readthedocs.io/en/stable/configuring/#questions
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import jinja2
@@ -97,7 +98,7 @@ def resolve(config: Mapping[str, Any], given: Answers, defaults: Answers) -> dic
     if unknown := [name for name in given if name not in open_to_people and name != TEMPLATE_VERSION]:
         known = ", ".join(open_to_people)
         raise AnswerError(f"There is no question called {unknown[0]}. The questions are: {known}.")
-    environment = SandboxedEnvironment(**environment_options(config))
+    environment = _environment(tuple(environment_options(config).items()))
     answers: dict[str, Any] = {}
     for name in names:
         answer = _Question(name, config[name], environment, answers).answer(given, defaults)
@@ -131,7 +132,7 @@ class _Question:
         return self._accept(default) if self._is_asked() else self._cast(default)
 
     def _is_asked(self) -> bool:
-        return _to_bool(self._render(self._details.get("when", True)))
+        return to_bool(self._render(self._details.get("when", True)))
 
     def _accept(self, value: Any) -> Any:
         answer = self._choose(self._cast(value))
@@ -170,7 +171,18 @@ class _Question:
     def _render(self, value: Any, extra: Answers | None = None) -> Any:
         if not isinstance(value, str) or "{" not in value:
             return value
-        return self._environment.from_string(value).render({**self._answers, **(extra or {})})
+        return _compiled(self._environment, value).render({**self._answers, **(extra or {})})
+
+
+@lru_cache(maxsize=8)
+def _environment(options: tuple[tuple[str, Any], ...]) -> SandboxedEnvironment:
+    return SandboxedEnvironment(**dict(options))
+
+
+@lru_cache(maxsize=256)
+def _compiled(environment: SandboxedEnvironment, text: str) -> jinja2.Template:
+    """Questions are answered again for each level that is looked at, and to compile a validator takes milliseconds."""
+    return environment.from_string(text)
 
 
 def _to_str(value: Any) -> str:
@@ -179,7 +191,12 @@ def _to_str(value: Any) -> str:
     return str(value)
 
 
-def _to_bool(value: Any) -> bool:
+def to_bool(value: Any) -> bool:
+    """A yes or no, however it is written.
+
+    Raises:
+        ValueError: It is neither.
+    """
     words = {"y": True, "yes": True, "t": True, "true": True, "on": True, "1": True}
     words |= {"": False, "n": False, "no": False, "f": False, "false": False, "off": False, "0": False}
     if isinstance(value, bool):
@@ -200,6 +217,6 @@ _CASTS: Mapping[str, Callable[[Any], Any]] = {
     "str": _to_str,
     "int": _to_int,
     "float": float,
-    "bool": _to_bool,
+    "bool": to_bool,
     "yaml": lambda value: load_yaml(value) if isinstance(value, str) else value,
 }
