@@ -20,7 +20,7 @@ SLOWEST = (
     *("test_shared_tracking.py", "test_pipeline_to_production.py", "test_monitor.py", "test_dashboard.py"),
     *("test_contract.py", "test_service.py"),
     *("test_shared_server.py", "test_release.py", "test_upgrade_interrupted.py", "test_upgrade_property.py"),
-    *("test_train.py", "test_deploy.py"),
+    *("test_train.py", "test_deploy.py", "test_kit_tutorial.py", "test_kit_moves.py"),
 )
 """Files that take minutes. They come first, so that none of them is left for one worker alone at the end."""
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import test_level2
 import yaml
+from kit_team import HARBOUR
 from releases import DROPPED, VERSIONS, build, install, make_releases, run_from
 from support import files_in
 from workflows.tools import git
@@ -168,6 +169,15 @@ def test_an_update_at_level_2_answers_the_question_that_is_new(
     assert_exact(report_of(command(later, project, "update", "--defaults", "--no-lock", "--json")))
     assert_moved(project, new(later, tmp_path / "new/churn", "--no-git", "--level", "2"))
     assert "review_days: 30\n" in (project / PROJECT).read_text(encoding="utf-8")
+
+
+def test_a_kit_stays_on_top_of_what_later_releases_changed(
+    sites: Sites, later: Path, command: Command, tmp_path: Path
+) -> None:
+    project = lived_in(sites[OLD], tmp_path / "old/churn", "--kit", str(HARBOUR))
+    assert_exact(report_of(command(later, project, "update", "--defaults", "--no-lock", "--json")))
+    assert_moved(project, new(later, tmp_path / "new/churn", "--no-git", "--kit", str(HARBOUR)))
+    assert "## At Harbour" in (project / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_project_that_copier_made_of_an_exported_template_is_updated_too(

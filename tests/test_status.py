@@ -40,8 +40,11 @@ def test_an_untouched_repository(team: Team) -> None:
     assert team.status() == {
         "path": str(team.path),
         "level": 1,
-        "highest_level": 4,
+        "next_level": 2,
+        "kit_problem": None,
         "template_version": __version__,
+        "kit": None,
+        "kit_at_hand": None,
         "installed_version": __version__,
         "files": FILES,
         "edited": [],

@@ -733,8 +733,8 @@ def test_nothing_to_do(small: Path, words: list[str], tmp_path: Path) -> None:
 
 SHAPE = {
     "project", "from", "to", "nothing_to_do", "applied", "files", "conflicts", "kept_deletions", "followed",
-    "unreadable", "guessed_base", "dropped_state_lines", "locks_dependencies", "refusals", "notes", "commit_message",
-    "levels",
+    "unreadable", "guessed_base", "dropped_state_lines", "locks_dependencies", "newer_kit", "refusals", "notes",
+    "commit_message", "levels",
 }  # fmt: skip
 
 

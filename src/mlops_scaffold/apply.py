@@ -93,7 +93,7 @@ def apply(upgrade: Upgrade) -> Applied:
         with undisturbed():
             restore.undo(checkout)
         raise
-    notes = tuple(filter(None, [note, _left_out(checkout, merge)]))
+    notes = tuple(filter(None, [note, upgrade.not_read, _left_out(checkout, merge)]))
     return Applied(upgrade=replace(upgrade, locks=upgrade.locks and note is None), notes=notes)
 
 

@@ -1,4 +1,4 @@
-"""Ask a person what is still open. The only module that imports Copier.
+"""Ask a person what is still open. The only module that imports Copier and questionary.
 
 Copier's own engine runs over the questions, so that a person sees here what `copier copy` would show.
 """
@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import questionary
 import yaml
 from copier import Settings, run_copy
 from copier.errors import CopierAnswersInterrupt, InteractiveSessionError
@@ -53,3 +54,16 @@ def ask(config: dict[str, Any], given: Answers, defaults: Answers) -> dict[str, 
             raise KeyboardInterrupt from interrupt
     answered: dict[str, Any] = dict(worker.answers.user)
     return {**settled, **{name: answered[name] for name in asked(config) if name in answered}}
+
+
+def confirm(question: str) -> bool:
+    """Ask a person for a yes or no on the terminal; Enter is yes.
+
+    Raises:
+        KeyboardInterrupt: The person pressed Ctrl-C or Ctrl-D.
+    """
+    try:
+        answer = questionary.confirm(question, default=True).unsafe_ask()
+    except EOFError as error:
+        raise KeyboardInterrupt from error
+    return bool(answer)

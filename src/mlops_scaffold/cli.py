@@ -10,9 +10,10 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from mlops_scaffold import __version__
-from mlops_scaffold.errors import ScaffoldError, UsageError
+from mlops_scaffold.errors import ScaffoldError
+from mlops_scaffold.kitting import kits
 from mlops_scaffold.moving import status, update, upgrade
-from mlops_scaffold.options import AnswersFileOption, DataOption, LevelOption
+from mlops_scaffold.options import AnswersFileOption, DataOption, LevelOption, LockOption, NewKitOption
 
 INTERRUPTED = 130
 
@@ -52,41 +53,63 @@ def root(
 def new(
     dest: Annotated[str, typer.Argument(metavar="DEST", help="A new or empty directory, or `.`.")],
     level: LevelOption = None,
+    kit: NewKitOption = None,
     data: DataOption = None,
     answers_file: AnswersFileOption = None,
     defaults: Annotated[
         bool, typer.Option("--defaults", help="Ask nothing; take the default for what is open.")
     ] = False,
     with_git: Annotated[bool, typer.Option("--git/--no-git", help="Make a git repository and a first commit.")] = True,
-    with_lock: Annotated[bool, typer.Option("--lock/--no-lock", help="Lock the dependencies with uv.")] = True,
+    with_lock: LockOption = None,
 ) -> None:
     """Make a new ML repository at a level of MLOps maturity.
 
     Asks on the terminal what no option or file answers. Without a terminal it takes the defaults.
     """
     from mlops_scaffold.answers import from_command_line, suggestions
-    from mlops_scaffold.new import check_destination, create
-    from mlops_scaffold.project import with_manifest
+    from mlops_scaffold.kits.installs import unseen
+    from mlops_scaffold.kits.kit import overlay
+    from mlops_scaffold.kits.rendering import give
+    from mlops_scaffold.new import check_destination, create, parse_destination
     from mlops_scaffold.questions import read_questions, resolve
-    from mlops_scaffold.render import render
     from mlops_scaffold.report import creation
     from mlops_scaffold.templates import built_in
 
-    destination = _destination(dest)
+    destination = parse_destination(dest)
     check_destination(destination)
     templates = built_in()
-    config = read_questions(templates)
     given = from_command_line(level=level, data=data or [], answers_file=answers_file)
     suggested = suggestions(destination)
+    chosen = None
+    if kit is not None:
+        from mlops_scaffold.kits.choice import kit_for_new
+
+        chosen = kit_for_new(kit, destination, templates)
+        given = chosen.with_locked(given)
+        suggested |= chosen.defaults
+    config = read_questions(overlay(templates, chosen))
     answers = resolve(config, given, suggested)
+    if chosen is not None:
+        chosen.refuse_early(given, answers["level"])
     if not defaults and sys.stdin.isatty() and sys.stdout.isatty():
         from mlops_scaffold.ask import ask
 
         accepted = {name: value for name, value in suggested.items() if answers[name] == value}
         answers = resolve(config, ask(config, given, accepted), accepted)
-    tree = with_manifest(render(templates, answers), answers)
-    made = create(destination, tree, level=answers["level"], with_git=with_git, with_lock=with_lock)
-    typer.echo(creation.created(made, level=answers["level"], title=answers["project_name"]))
+    tree = give(templates, chosen, answers)
+    message = f"Start the project at level {answers['level']} of MLOps maturity"
+    not_read = unseen(chosen, tree, {}, templates, answers) if with_lock is None else None
+    locks = with_lock is not False and not_read is None
+    made = create(
+        destination,
+        tree,
+        message=message,
+        with_git=with_git,
+        with_lock=locks,
+        with_hooks=chosen is None,
+        note=not_read,
+    )
+    typer.echo(creation.created(made, level=answers["level"], title=answers["project_name"], kit=chosen))
 
 
 @app.command()
@@ -100,27 +123,22 @@ def template(
     The level, the CI provider, the platform and every answer given with -d are constants of the template.
     """
     from mlops_scaffold.answers import from_command_line
-    from mlops_scaffold.new import check_destination, create
+    from mlops_scaffold.new import check_destination, create, parse_destination
     from mlops_scaffold.report import creation
     from mlops_scaffold.template import export
     from mlops_scaffold.templates import built_in
 
-    destination = _destination(dest)
+    destination = parse_destination(dest)
     check_destination(destination)
     given = from_command_line(level=level, data=data or [], answers_file=None)
     tree = export(built_in(), given)
-    create(destination, tree, level=given.get("level", 1), with_git=False, with_lock=False)
+    create(destination, tree, message="", with_git=False, with_lock=False)
     typer.echo(creation.exported(destination))
 
 
 for command in (upgrade, update, status):
     app.command()(command)
-
-
-def _destination(text: str) -> Path:
-    if not text.strip() or not text.isprintable():
-        raise UsageError("The destination is empty or can't be printed. Name a directory, or `.` for this one.")
-    return Path(text)
+app.add_typer(kits, name="kit")
 
 
 def main() -> NoReturn:
@@ -129,6 +147,8 @@ def main() -> NoReturn:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _terminate)
     _make_streams_bear_all()
+    # On Windows git and uv would else be looked for in the current folder first, which may be a stranger's kit.
+    os.environ.setdefault("NoDefaultCurrentDirectoryInExePath", "1")
     try:
         code = app(standalone_mode=False) or 0
         if code == INTERRUPTED:

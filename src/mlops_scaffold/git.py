@@ -10,9 +10,14 @@ from pathlib import Path
 
 from mlops_scaffold import processes
 from mlops_scaffold.errors import GitError
+from mlops_scaffold.processes import Bounds
 
 OLDEST = (2, 38)
 """`git merge-tree --write-tree`, which upgrades are built on, came with 2.38."""
+
+
+NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
+"""A user's hooks may run what is in the repository."""
 
 
 def require() -> None:
@@ -78,7 +83,7 @@ def has_identity(path: Path) -> bool:
 
 def add_all(path: Path) -> None:
     """Stage every file, also those that a global ignore file of the user names."""
-    _run(["add", "--all", "--force"], path)
+    _run([*NO_HOOKS, "add", "--all", "--force"], path)
 
 
 def empty_index(path: Path) -> None:
@@ -86,22 +91,34 @@ def empty_index(path: Path) -> None:
     Path(_run(["rev-parse", "--path-format=absolute", "--git-path", "index.lock"], path).rstrip("\n")).unlink(
         missing_ok=True
     )
-    _run(["read-tree", "--empty"], path)
+    _run([*NO_HOOKS, "read-tree", "--empty"], path)
 
 
-def commit(message: str, path: Path) -> str | None:
-    """Commit what is staged, as the user, with the user's own hooks and signing.
+def has_commit_hooks(path: Path) -> bool:
+    """Whether hooks of the user's would see a commit."""
+    folder = path / os.fsdecode(start(["rev-parse", "--git-path", "hooks"], path).stdout.rstrip(b"\n"))
+    return any((folder / name).exists() for name in ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit"))
+
+
+def commit(message: str, path: Path, *, with_hooks: bool = True) -> str | None:
+    """Commit what is staged, as the user, with the user's own signing and, if wanted, hooks.
 
     Returns:
         None, or why there is no commit: nobody is configured as the user (nobody is guessed), a hook or the signing
         program said no.
     """
-    done = start(["-c", "user.useConfigOnly=true", "commit", "--quiet", "--message", message], path)
+    hooks = [] if with_hooks else NO_HOOKS
+    done = start([*hooks, "-c", "user.useConfigOnly=true", "commit", "--quiet", "--message", message], path)
     return None if done.returncode == 0 else reason(done)
 
 
 def start(
-    words: Sequence[str], path: Path | None, *, stdin: bytes | None = None, env: Mapping[str, str] | None = None
+    words: Sequence[str],
+    path: Path | None,
+    *,
+    stdin: bytes | None = None,
+    env: Mapping[str, str] | None = None,
+    bounds: Bounds | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a git command, whatever it answers.
 
@@ -110,9 +127,11 @@ def start(
         path: Where it runs; None for here.
         stdin: What it reads.
         env: Variables to set for it. Those of the caller that point git somewhere else are taken away.
+        bounds: What it may use; None for no limit.
 
     Raises:
         GitError: Git can't be started.
+        subprocess.TimeoutExpired: It took longer than the bounds allow.
     """
     # A caller's GIT_DIR or GIT_INDEX_FILE (we may run inside a hook) would point git at another repository.
     kept = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_", "GIT_SSH", "GIT_EXEC_PATH", "GIT_TRACE", "GIT_TEMPLATE_DIR")
@@ -123,7 +142,8 @@ def start(
         # Its sentences are read here, and shown among ours. Only `commit` runs hooks that speak to the user.
         if "commit" not in words:
             environment["LANGUAGE"] = "en"
-        return processes.start(["git", *words], cwd=path, env={**environment, **(env or {})}, stdin=stdin)
+        variables = {**environment, **(env or {})}
+        return processes.start(["git", *words], cwd=path, env=variables, stdin=stdin, bounds=bounds)
     except OSError as error:
         raise GitError(f"Git can't be started: {error.strerror}. Install it again, then run this again.") from error
 

@@ -64,6 +64,12 @@ def order(version: str) -> tuple[int, ...] | None:
     return int(major), int(minor), int(patch), before, int(trial or 0), int(post or -1)
 
 
+def is_final(version: str) -> bool:
+    """Whether a version is a release and no trial of one (`1.2.0`, not `1.2.0rc1`)."""
+    found = VERSION.fullmatch(version)
+    return found is not None and found.group(4) is None
+
+
 def is_newer(version: str, other: str) -> bool:
     """Whether a version is newer than another one; what is no release is not."""
     one, two = order(version), order(other)

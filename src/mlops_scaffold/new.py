@@ -9,15 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_scaffold import git
-from mlops_scaffold.errors import DestinationError, GitError
+from mlops_scaffold.errors import DestinationError, GitError, UsageError
 from mlops_scaffold.lock import lock
 from mlops_scaffold.processes import undisturbed
 from mlops_scaffold.tree import Tree, write_tree
 
 SHOWN = 3
 """Names in one sentence; more are counted."""
-
-MESSAGE = "Start the project at level {level} of MLOps maturity"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +26,17 @@ class Created:
     files: int
     notes: tuple[str, ...]
     """Sentences about what was left out, and what to do about it."""
+
+
+def parse_destination(text: str) -> Path:
+    """The path of a destination as somebody has typed it.
+
+    Raises:
+        UsageError: It is empty or can't be printed.
+    """
+    if not text.strip() or not text.isprintable():
+        raise UsageError("The destination is empty or can't be printed. Name a directory, or `.` for this one.")
+    return Path(text)
 
 
 def check_destination(destination: Path) -> None:
@@ -54,7 +63,16 @@ def _problem(destination: Path) -> str | None:
     return None if found in ([], [".git"]) else f"{destination} is not empty (it holds {min(found)})."
 
 
-def create(destination: Path, tree: Tree, *, level: int, with_git: bool = True, with_lock: bool = True) -> Created:
+def create(
+    destination: Path,
+    tree: Tree,
+    *,
+    message: str,
+    with_git: bool = True,
+    with_lock: bool = True,
+    with_hooks: bool = True,
+    note: str | None = None,
+) -> Created:
     """Write a tree as a new repository, lock its dependencies and make the first commit.
 
     Everything is made in a directory beside the destination and moved there at the end, so that a failure, a full disk
@@ -63,10 +81,12 @@ def create(destination: Path, tree: Tree, *, level: int, with_git: bool = True, 
     Args:
         destination: A path that does not exist, or a directory that is empty or holds only `.git`.
         tree: The files.
-        level: The maturity level, for the commit message.
+        message: The message of the first commit.
         with_git: Whether to make a repository and the first commit. Inside a repository that does not ignore the
             destination neither is done.
         with_lock: Whether to lock the dependencies.
+        with_hooks: Whether the user's hooks see the first commit. Some run what a project tells them.
+        note: What is to be said besides.
 
     Raises:
         DestinationError: The destination is taken or can't be written; nothing was.
@@ -76,7 +96,7 @@ def create(destination: Path, tree: Tree, *, level: int, with_git: bool = True, 
     if with_git:
         git.require()
     outer = _outer_repository(destination)
-    notes: list[str | None] = []
+    notes: list[str | None] = [note]
     with _all_or_nothing(destination) as place:
         write_tree(tree, place.staging)
         if with_lock:
@@ -92,10 +112,10 @@ def create(destination: Path, tree: Tree, *, level: int, with_git: bool = True, 
                 notes.append("The repository has commits already, so nothing was committed. Commit when you are ready.")
             else:
                 with place.staged_files():
-                    notes.append(_first_commit(destination, MESSAGE.format(level=level)))
+                    notes.append(_first_commit(destination, message, with_hooks=with_hooks))
         else:
             git.init(place.staging)
-            notes.append(_first_commit(place.staging, MESSAGE.format(level=level)))
+            notes.append(_first_commit(place.staging, message, with_hooks=with_hooks))
             place.publish()
     return Created(destination=destination, files=len(tree), notes=tuple(filter(None, notes)))
 
@@ -121,10 +141,12 @@ def _left_to_commit(destination: Path, tree: Tree, outer: Path) -> str:
     )
 
 
-def _first_commit(repository: Path, message: str) -> str | None:
+def _first_commit(repository: Path, message: str, *, with_hooks: bool) -> str | None:
     """Commit everything as the first commit; None, or a sentence that says why there is no commit."""
     git.add_all(repository)
-    if (reason := git.commit(message, repository)) is None:
+    if (reason := git.commit(message, repository, with_hooks=with_hooks)) is None:
+        if not with_hooks and git.has_commit_hooks(repository):
+            return "Your git hooks did not see the first commit, since they may run what the kit has given."
         return None
     if not git.has_identity(repository):
         return (

@@ -23,8 +23,27 @@ PreviewOption = Annotated[bool, typer.Option("--preview", help="Show what would 
 AbortOption = Annotated[
     bool, typer.Option("--abort", help="Put everything back: after a conflict, a kill, or a second thought.")
 ]
+NewKitOption = Annotated[
+    str | None,
+    typer.Option("--kit", metavar="KIT", help="A team's kit: a folder or a git URL, and @ with a tag or branch."),
+]
+KitOption = Annotated[
+    str | None,
+    typer.Option(
+        "--kit", metavar="KIT", help="Take another kit: a folder, a git URL, or @TAG for a version of the present one."
+    ),
+]
+NoKitOption = Annotated[bool, typer.Option("--no-kit", help="Go on without the kit.")]
+
 DefaultsOption = Annotated[
     bool, typer.Option("--defaults", help="Ask nothing; take the default for a question that is new.")
 ]
-LockOption = Annotated[bool, typer.Option("--lock/--no-lock", help="Lock the dependencies again with uv.")]
+LockOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--lock/--no-lock",
+        help="Lock the dependencies with uv. Without it: unless a kit tells uv what nobody here has read.",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

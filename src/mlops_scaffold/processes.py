@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 try:
@@ -18,8 +19,34 @@ try:
 except ImportError:  # Windows has no such lock; there an upgrade relies on its journal alone.
     fcntl = None  # type: ignore[assignment]
 
+try:
+    import resource
+except ImportError:  # Windows has no such limits; there only the time is bounded.
+    resource = None  # type: ignore[assignment]
+
 _handed_down: list[int] = []
 """File descriptors that every program we start keeps open."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """What a program may use that works on what strangers wrote.
+
+    Attributes:
+        seconds: How long it may take; its processor time, and that of each program that it starts, has the same limit.
+        memory: Bytes of address space, for each process; None for no limit.
+        file: Bytes of the largest file that it may write; None for no limit.
+    """
+
+    seconds: int
+    memory: int | None = None
+    file: int | None = None
+
+    def set(self) -> None:
+        """Bound the process that this runs in."""
+        for kind, limit in (("RLIMIT_CPU", self.seconds), ("RLIMIT_AS", self.memory), ("RLIMIT_FSIZE", self.file)):
+            if limit is not None:
+                resource.setrlimit(getattr(resource, kind), (limit, limit))
 
 
 def start(
@@ -29,6 +56,7 @@ def start(
     env: Mapping[str, str],
     stdin: bytes | None = None,
     timeout: float | None = None,
+    bounds: Bounds | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a program to its end.
 
@@ -38,11 +66,14 @@ def start(
         env: Its whole environment.
         stdin: What it reads; None for nothing.
         timeout: Seconds after which it is ended; None for no limit.
+        bounds: What else it may use; its seconds stand for `timeout`.
 
     Raises:
         OSError: It can't be started.
         subprocess.TimeoutExpired: It took too long.
     """
+    # A group of its own can be ended with all that it has started, but can't ask a person on the terminal.
+    apart = bounds is not None and hasattr(os, "killpg") and not os.isatty(0)
     with subprocess.Popen(
         words,
         cwd=cwd,
@@ -51,18 +82,22 @@ def start(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         pass_fds=tuple(_handed_down),
+        preexec_fn=bounds.set if bounds and resource else None,  # noqa: PLW1509 - there is only one thread
+        process_group=0 if apart else None,
     ) as process:
         try:
-            output, report = process.communicate(stdin or b"", timeout=timeout)
+            output, report = process.communicate(stdin or b"", timeout=bounds.seconds if bounds else timeout)
         except BaseException:
-            _end(process)
+            _end(process, with_children=apart)
             raise
     return subprocess.CompletedProcess(words, process.returncode, output, report)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], *, with_children: bool) -> None:
     """End a program, and let it clear up its lock files where it does so in time."""
     with undisturbed():
+        if with_children:
+            os.killpg(process.pid, signal.SIGTERM)
         process.terminate()
         try:
             process.wait(timeout=5)

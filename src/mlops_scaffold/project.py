@@ -1,11 +1,13 @@
 r"""What a generated repository knows of its own making: the folder `.mlops-scaffold/`.
 
-`project.yml` (level, template version, answers) is an ordinary rendered file. `manifest` has one line per maintained
-file as it was rendered, `<mode> <blob id>\t<path>` in the order of paths, so that an upgrade can tell the team's edits
-from ours and, when the old templates can't be had, rebuild the old files from the repository's own objects.
+`project.yml` (level, template version, answers, and with a kit which one) is an ordinary rendered file. `manifest` has
+one line per maintained file as it was rendered, `<mode> <blob id>\t<path>` in the order of paths, so that an upgrade
+can tell the team's edits from ours and, when the old templates can't be had, rebuild the old files from the
+repository's own objects.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +26,28 @@ LOCK = "uv.lock"
 """Made by uv, never from a template: no merge contains it."""
 
 
+KIT_FIELDS = ("name", "version", "source", "ref", "commit")
+
+
+@dataclass(frozen=True, kw_only=True)
+class KitRecord:
+    """Which kit a repository has.
+
+    Attributes:
+        name: What it is called.
+        version: Its version, as its authors count.
+        source: Where it is: a git URL, or a path from the project's directory.
+        ref: The tag, branch or commit that was wanted, or None for what its default branch or its folder holds.
+        commit: The commit of the files that were taken, or None when they were of none.
+    """
+
+    name: str
+    version: str
+    source: str
+    ref: str | None
+    commit: str | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Project:
     """What a repository was made from.
@@ -32,11 +56,13 @@ class Project:
         level: Its level of MLOps maturity.
         template_version: The version of mlops-scaffold whose templates it has.
         answers: The answers to the questions, by name, the level left out.
+        kit: The kit that it has, or None.
     """
 
     level: int
     template_version: str
     answers: Mapping[str, Any]
+    kit: KitRecord | None = None
 
     @property
     def given(self) -> dict[str, Any]:
@@ -56,13 +82,50 @@ def read_project(text: bytes) -> Project:
             level=int(content["level"]),
             template_version=str(content[TEMPLATE_VERSION]),
             answers={str(name): answer for name, answer in content["answers"].items()},
+            kit=_read_kit(content["kit"]) if "kit" in content else None,
         )
-        if project.level > 0 and isinstance(project.answers["package_name"], str):
+        texts = [project.template_version, *project.answers, *map(str, project.answers.values())]
+        # A terminal would obey what can't be printed, and no question takes such an answer.
+        if project.level > 0 and isinstance(project.answers["package_name"], str) and all(map(str.isprintable, texts)):
             return project
     raise RefusedError(
         f"{PROJECT} can't be understood; it needs `level`, `{TEMPLATE_VERSION}` and `answers`. "
         f"`git log -- {PROJECT}` shows who changed it; put back what `new` wrote, then run this again."
     )
+
+
+def _read_kit(content: Mapping[str, Any]) -> KitRecord:
+    def text(name: str) -> str:
+        found = str(content[name])
+        if not found.isprintable():
+            raise ValueError(name)  # a terminal would obey it, and no kit has such a one
+        return found
+
+    def optional(name: str) -> str | None:
+        return None if content.get(name) is None else text(name)
+
+    return KitRecord(
+        name=text("name"),
+        version=text("version"),
+        source=text("source"),
+        ref=optional("ref"),
+        commit=optional("commit"),
+    )
+
+
+def with_kit(tree: Tree, kit: KitRecord, names: Iterable[str], answers: Mapping[str, Any]) -> dict[str, File]:
+    """A rendered tree whose `project.yml` also says which kit it has, and the answers to the kit's own questions.
+
+    Args:
+        tree: The rendered files. In their `project.yml` the answers come last.
+        kit: The kit.
+        names: Its own questions that were asked.
+        answers: All answers.
+    """
+    lines = [f"  {name}: {json.dumps(answers[name], ensure_ascii=False)}\n" for name in names]
+    facts = {name: getattr(kit, name) for name in KIT_FIELDS}
+    lines += ["kit:\n", *(f"  {name}: {json.dumps(fact, ensure_ascii=False)}\n" for name, fact in facts.items())]
+    return {**tree, PROJECT: File(content=tree[PROJECT].content + "".join(lines).encode())}
 
 
 def read_manifest(content: bytes) -> dict[str, tuple[str, str]]:

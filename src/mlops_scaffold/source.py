@@ -7,9 +7,9 @@ from typing import Any
 
 from mlops_scaffold.checkout import Checkout, find_project, open_checkout
 from mlops_scaffold.errors import AnswerError, RefusedError, UsageError
+from mlops_scaffold.kits.kit import Kit
 from mlops_scaffold.project import MANIFEST, PROJECT, Project, read_project
-from mlops_scaffold.questions import Answers, only_asked, read_questions
-from mlops_scaffold.tree import Tree
+from mlops_scaffold.questions import Answers, only_asked
 
 SETTLED = ("package_name", "task")
 """Answers that the team's own files were made from. No merge touches those files, so nothing may change these."""
@@ -69,26 +69,50 @@ def target_level(project: Project, to: int | None, highest: int) -> int:
     return to if to is not None else max(level, min(level + 1, highest))
 
 
-def settled_answers(project: Project, templates: Tree, *, level: int, given: Answers) -> dict[str, Any]:
+def settled_answers(
+    project: Project, config: Mapping[str, Any], *, level: int, given: Answers, kit: Kit | None = None
+) -> dict[str, Any]:
     """The answers that nobody need be asked for: those of the repository, then those that are given now.
 
     Args:
         project: What the repository was made from.
-        templates: The templates of this version.
+        config: The questions of this version and of the kit.
         level: The wanted level.
         given: Answers from the command line.
+        kit: The kit that the repository gets, which may lock answers.
 
     Raises:
-        AnswerError: An answer is given that can't change any more.
+        AnswerError: An answer is given that can't change any more, or that the kit does not allow.
+        RefusedError: The kit has no repositories of that level.
         UsageError: The level is given as an answer.
     """
     if "level" in given:
         raise UsageError("The level is no answer here. Run `mlops-scaffold upgrade --to N`.")
-    recorded = only_asked(read_questions(templates), project.answers)
+    if kit is not None and level not in kit.levels:
+        raise _no_level(kit, level, is_there=level == project.level)
+    if kit is not None:
+        kit.refuse_early(given, level)
+        given = {name: answer for name, answer in kit.with_locked({**given, "level": level}).items() if name != "level"}
+    recorded = only_asked(config, project.answers)
     for name in SETTLED:
         if name in given and given[name] != recorded.get(name):
+            if kit is not None and name in kit.locked:
+                raise AnswerError(
+                    f"The kit {kit.title} locks {name} to {kit.locked[name]}, and this repository was made for "
+                    f"{recorded.get(name)}. Its own files in src/ stay as they are, so it can't have this kit."
+                )
             raise AnswerError(
                 f"{name} stays {recorded.get(name)}, because your own files in src/ were made for it and no upgrade "
                 f"touches them. Leave out -d {name}."
             )
     return {**recorded, **given, "level": level}
+
+
+def _no_level(kit: Kit, level: int, *, is_there: bool) -> RefusedError:
+    has = f"The kit {kit.title} has repositories of level {kit.listed_levels} only"
+    if is_there:
+        return RefusedError(
+            f"{has}, and this one is at level {level}. Stay with the version of the kit that it has (--kit @TAG), or "
+            "go on without the kit by --no-kit."
+        )
+    return RefusedError(f"{has}. Ask those who keep the kit for level {level}, or go on without it by --no-kit.")

@@ -1,25 +1,26 @@
 """Where a repository stands: its level, what the team did to the files of the templates, what waits."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlops_scaffold import aftermath, journal
 from mlops_scaffold.checkout import Checkout, find_project, open_checkout
-from mlops_scaffold.errors import RefusedError, ScaffoldError
+from mlops_scaffold.errors import AnswerError, KitError, RefusedError
 from mlops_scaffold.fast_import import Stream, workshop
 from mlops_scaffold.history import is_newer
+from mlops_scaffold.kits.kit import Kit, overlay
+from mlops_scaffold.kits.rendering import give
 from mlops_scaffold.levels import highest
 from mlops_scaffold.project import (
     MANIFEST,
     PROJECT,
+    KitRecord,
     Project,
-    manifest,
     read_manifest,
     read_project,
 )
 from mlops_scaffold.questions import TEMPLATE_VERSION, only_asked, read_questions, resolve
-from mlops_scaffold.render import render
 from mlops_scaffold.scope import not_ours
 from mlops_scaffold.tree import EXECUTABLE, REGULAR, File, Tree
 
@@ -32,7 +33,9 @@ class Status:
         path: The project's directory.
         project: What it was made from.
         installed: The version of mlops-scaffold that looks at it.
-        highest: The highest level of that version.
+        next_level: The next level of that version, and of the kit where that is at hand; or None.
+        knows_kit: Whether the kit is at hand, or there is none. If not, what waits in it is not known.
+        kit_problem: Why the kit can't be used as it is now, or None.
         files: How many files the templates gave that upgrades maintain; None when there is no manifest, or when an
             upgrade was interrupted: what is on the disk then is neither the old nor the new state.
         edited: Those that differ from what the templates gave.
@@ -49,7 +52,9 @@ class Status:
     path: Path
     project: Project
     installed: str
-    highest: int
+    next_level: int | None
+    knows_kit: bool = True
+    kit_problem: str | None = None
     files: int | None = None
     edited: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
@@ -62,13 +67,16 @@ class Status:
     conflicts: tuple[str, ...] = ()
 
 
-def read_status(path: Path, templates: Tree, installed: str) -> Status:
+def read_status(
+    path: Path, templates: Tree, installed: str, find_kit: Callable[[KitRecord, Path], Kit | None]
+) -> Status:
     """Look at a repository as it is on the disk.
 
     Args:
         path: A directory of the project or in it.
         templates: The templates of this version.
         installed: This version.
+        find_kit: Gives the kit of a project in a directory as an update would take it; None when it is not at hand.
 
     Raises:
         RefusedError: It is no project, or its state can't be understood.
@@ -83,7 +91,7 @@ def read_status(path: Path, templates: Tree, installed: str) -> Status:
             path=place,
             project=project,
             installed=installed,
-            highest=highest(templates),
+            next_level=_next_level(templates, project, None),
             unfinished=entry.phase,
             title=entry.name,
         )
@@ -100,17 +108,27 @@ def read_status(path: Path, templates: Tree, installed: str) -> Status:
     if checkout and entry and entry.phase == journal.APPLIED and aftermath.is_over(checkout, entry):
         entry = None
     too_new = is_newer(project.template_version, installed)
+    kit = find_kit(project.kit, place) if project.kit else None
+    knows_kit = project.kit is None or kit is not None
+    update, problem = not too_new and listed is None, None
+    if not too_new and listed is not None:
+        try:
+            update = _waits(templates, project, kit, installed, listed)
+        except KitError as error:
+            problem = str(error)
     return Status(
         path=place,
         project=project,
         installed=installed,
-        highest=highest(templates),
+        next_level=_next_level(templates, project, kit),
+        knows_kit=knows_kit,
+        kit_problem=problem,
         files=None if listed is None else len(wanted),
         edited=edited,
         deleted=tuple(name for name in missing if name not in renamed),
         renamed=renamed,
         untracked=tuple(name for name in wanted if name not in tracked and name not in absent),
-        update=not too_new and (listed is None or _gives(templates, project, installed) != listed),
+        update=update,
         is_newer=too_new,
         unfinished=entry.phase if entry else None,
         title=entry.name if entry else None,
@@ -226,11 +244,22 @@ def _renamed(
     return {before.removeprefix(checkout.prefix): after.removeprefix(checkout.prefix) for before, after in pairs}
 
 
-def _gives(templates: Tree, project: Project, installed: str) -> dict[str, tuple[str, str]] | None:
-    """The manifest that `update` would write; None when it would ask something first."""
+def _waits(
+    templates: Tree, project: Project, kit: Kit | None, installed: str, listed: Mapping[str, tuple[str, str]]
+) -> bool:
+    """Whether `update` would change what the templates give, or ask something first."""
+    if project.kit is not None and kit is None:
+        return project.template_version != installed
     try:
-        config = read_questions(templates)
-        answers = resolve(config, {**only_asked(config, project.given), TEMPLATE_VERSION: installed}, {})
-        return read_manifest(manifest(render(templates, answers), answers["package_name"]).content)
-    except ScaffoldError:
-        return None
+        config = read_questions(overlay(templates, kit))
+        given = {**only_asked(config, project.answers), "level": project.level, TEMPLATE_VERSION: installed}
+        answers = resolve(config, kit.with_locked(given) if kit else given, kit.defaults if kit else {})
+        return read_manifest(give(templates, kit, answers)[MANIFEST].content) != listed
+    except AnswerError:
+        return True  # it asks something first
+
+
+def _next_level(templates: Tree, project: Project, kit: Kit | None) -> int | None:
+    if kit is not None:
+        return kit.next_level(project.level)
+    return project.level + 1 if project.level < highest(templates) else None

@@ -5,7 +5,7 @@ them into the last commit (ours).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mlops_scaffold import git
 from mlops_scaffold.base import recover
@@ -13,9 +13,14 @@ from mlops_scaffold.checkout import Checkout
 from mlops_scaffold.errors import RefusedError, ScaffoldError
 from mlops_scaffold.fast_import import workshop
 from mlops_scaffold.history import is_newer, templates_of
+from mlops_scaffold.kits.installs import unseen
+from mlops_scaffold.kits.kit import Kit, Kits, overlay
+from mlops_scaffold.kits.rendering import give
 from mlops_scaffold.merge import Merge, three_way
+from mlops_scaffold.names import message, sides
 from mlops_scaffold.obstacles import in_the_way, under_way
 from mlops_scaffold.project import (
+    KIT_FIELDS,
     LOCK,
     MANIFEST,
     PROJECT,
@@ -23,11 +28,8 @@ from mlops_scaffold.project import (
     maintained,
     read_manifest,
     read_project,
-    with_manifest,
 )
 from mlops_scaffold.questions import TEMPLATE_VERSION, Answers, asked, only_asked, read_questions, resolve
-from mlops_scaffold.render import render
-from mlops_scaffold.repair import Names
 from mlops_scaffold.scope import scope_of
 from mlops_scaffold.source import Source
 from mlops_scaffold.tree import File, Tree
@@ -47,9 +49,12 @@ class Upgrade:
         lock_is_committed: Whether the team keeps the lock in git.
         lock_is_outdated: Whether there is a lock that does not fit the result.
         locks: Whether the dependencies are locked again.
+        not_read: Why they are not, when a kit tells uv what nobody has read yet.
         refusals: Sentences, each a reason why it can't be applied as things are.
+        had: What the templates have given before, as far as that is known.
         guessed: Files whose old content could not be had, so that their merge is not exact.
         dropped: Lines of the team's in `project.yml` that are not in its next text.
+        newer_kit: The tag of a newer version of the kit, which is not taken.
     """
 
     checkout: Checkout
@@ -61,9 +66,12 @@ class Upgrade:
     lock_is_committed: bool = False
     lock_is_outdated: bool = False
     locks: bool = False
+    not_read: str | None = None
     refusals: tuple[str, ...] = ()
+    had: Tree = field(default_factory=dict)
     guessed: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    newer_kit: str | None = None
 
     @property
     def needs_a_person(self) -> bool:
@@ -76,43 +84,59 @@ class Upgrade:
         return f"{self.checkout.prefix}{LOCK}"
 
 
-def prepare(source: Source, templates: Tree, answers: Answers, *, look_only: bool, with_lock: bool = True) -> Upgrade:
+def prepare(
+    source: Source,
+    templates: Tree,
+    answers: Answers,
+    kits: Kits,
+    *,
+    look_only: bool,
+    with_lock: bool | None = None,
+) -> Upgrade:
     """Merge what the templates give now into the last commit, without moving anything.
 
     Args:
         source: The repository.
-        templates: The templates of this version.
+        templates: The built-in templates of this version.
         answers: All answers of the next render.
+        kits: What lies on top of the templates.
         look_only: Whether it is for a preview only; then nothing at all is written to the repository.
-        with_lock: Whether the dependencies may be locked again.
+        with_lock: Whether the dependencies are locked again; None leaves it to what the kit tells uv.
 
     Raises:
         RefusedError: The repository was made by a newer version.
     """
     checkout, before = source.checkout, source.project
     _refuse_newer(before, str(answers[TEMPLATE_VERSION]))
-    theirs = with_manifest(render(templates, answers), answers)
+    theirs = give(templates, kits.after, answers)
     after = read_project(theirs[PROJECT].content)
-    found = Upgrade(checkout=checkout, before=before, after=after, message=_message(before, after))
+    found = Upgrade(
+        checkout=checkout,
+        before=before,
+        after=after,
+        message=message(before, after),
+        newer_kit=kits.newer,
+    )
     if before == after and source.manifest == theirs[MANIFEST].content:
         return found
     waiting = under_way(checkout)
-    found = _merged(found, source, templates, theirs, look_only=look_only)
-    found = _about_the_lock(found, with_lock=with_lock)
+    found = _merged(found, source, templates, kits, theirs, look_only=look_only)
+    not_read = unseen(kits.after, theirs, found.had, templates, answers) if with_lock is None else None
+    found = _about_the_lock(found, with_lock=with_lock is not False, not_read=not_read)
     # What is under way changes files too, so that naming those would only confuse.
     refusals = [waiting] if waiting else _in_the_way(found, look_only=look_only)
     return replace(found, refusals=tuple(refusals))
 
 
-def _merged(found: Upgrade, source: Source, templates: Tree, theirs: Tree, *, look_only: bool) -> Upgrade:
+def _merged(found: Upgrade, source: Source, templates: Tree, kits: Kits, theirs: Tree, *, look_only: bool) -> Upgrade:
     """Find the base and merge."""
     checkout, before, after = found.checkout, found.before, found.after
     package = after.answers["package_name"]
     base = recover(
         before,
         source.manifest,
-        _rendered(before, templates, after.template_version),
-        lambda: _render(templates, before) or {},
+        _rendered(before, templates, kits.before, after.template_version),
+        lambda: _render(templates, before, kits.before) or {},
         checkout.blobs,
     )
     old, new = _placed(source, base.tree, maintained(theirs, package) | _state(theirs))
@@ -125,7 +149,7 @@ def _merged(found: Upgrade, source: Source, templates: Tree, theirs: Tree, *, lo
             scope,
             base=old,
             theirs=new,
-            names=_names(before, after),
+            names=sides(before, after),
             message=found.message,
             author=author,
         )
@@ -133,12 +157,13 @@ def _merged(found: Upgrade, source: Source, templates: Tree, theirs: Tree, *, lo
         found,
         merge=merge,
         author=author,
+        had=base.tree,
         guessed=tuple(f"{checkout.prefix}{path}" for path in base.guessed),
-        dropped=_dropped(source, templates, theirs),
+        dropped=_dropped(source, overlay(templates, kits.after), theirs),
     )
 
 
-def _about_the_lock(found: Upgrade, *, with_lock: bool) -> Upgrade:
+def _about_the_lock(found: Upgrade, *, with_lock: bool, not_read: str | None) -> Upgrade:
     """Uv makes the lock again where what it is made from has changed, and can be read."""
     checkout, merge = found.checkout, found.merge
     names_packages = merge is not None and any(path.endswith("pyproject.toml") for path in merge.touched)
@@ -147,7 +172,8 @@ def _about_the_lock(found: Upgrade, *, with_lock: bool) -> Upgrade:
         found,
         lock_is_committed=bool(checkout.entries("HEAD", [found.lock_path])),
         lock_is_outdated=is_outdated,
-        locks=with_lock and is_outdated and not found.needs_a_person,
+        locks=with_lock and is_outdated and not not_read and not found.needs_a_person,
+        not_read=not_read if is_outdated else None,
     )
 
 
@@ -162,7 +188,7 @@ def _in_the_way(found: Upgrade, *, look_only: bool) -> list[str]:
 def nothing_to_do(source: Source) -> Upgrade:
     """An upgrade of a repository that is where it should be."""
     before = source.project
-    return Upgrade(checkout=source.checkout, before=before, after=before, message=_message(before, before))
+    return Upgrade(checkout=source.checkout, before=before, after=before, message=message(before, before))
 
 
 def _refuse_newer(before: Project, installed: str) -> None:
@@ -173,21 +199,24 @@ def _refuse_newer(before: Project, installed: str) -> None:
         )
 
 
-def _rendered(before: Project, templates: Tree, installed: str) -> Iterator[Tree]:
+def _rendered(before: Project, templates: Tree, kit: Kit | None, installed: str) -> Iterator[Tree]:
     """What the recorded version may have given: the installed templates when they are of that version, the released."""
-    if before.template_version == installed and (tree := _render(templates, before)):
+    if before.template_version == installed and (tree := _render(templates, before, kit)):
         yield tree
     released = templates_of(before.template_version)
-    if released is not None and (tree := _render(released, before)):
+    if released is not None and (tree := _render(released, before, kit)):
         yield tree
 
 
-def _render(templates: Tree, project: Project) -> Tree | None:
-    """A project's files by some version's templates; None when those can't give them."""
-    config = read_questions(templates)
+def _render(templates: Tree, project: Project, kit: Kit | None) -> Tree | None:
+    """A project's files by some version's templates; None when those can't give them.
+
+    Without the kit that it has, the files that the kit has no part in are as they were.
+    """
+    config = read_questions(overlay(templates, kit))
     given = {**only_asked(config, project.given), TEMPLATE_VERSION: project.template_version}
     try:
-        return render(templates, resolve(config, given, {}))
+        return give(templates, kit, resolve(config, given, {}))
     except ScaffoldError:
         return None
 
@@ -233,7 +262,7 @@ def _dropped(source: Source, templates: Tree, theirs: Tree) -> tuple[str, ...]:
     listed = read_manifest(source.manifest or b"").get(PROJECT)
     if listed and listed[1] == File(content=text).blob_id:
         return ()
-    keys = {*asked(read_questions(templates)), TEMPLATE_VERSION, "answers"}
+    keys = {*asked(read_questions(templates)), TEMPLATE_VERSION, "answers", "kit", *KIT_FIELDS}
     known = {line.strip() for line in _lines(theirs[PROJECT].content)}
     return tuple(
         line
@@ -250,22 +279,3 @@ def _author(checkout: Checkout) -> bytes | None:
     """Who commits here, with the present time; None when nobody is configured, since nobody is guessed."""
     done = git.start(["-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT"], checkout.top)
     return done.stdout.rstrip(b"\n") if done.returncode == 0 else None
-
-
-def _names(before: Project, after: Project) -> Names:
-    def name(project: Project) -> str:
-        parts = [f"level {project.level}"] if before.level != after.level else []
-        if before.template_version != after.template_version or not parts:
-            parts.append(f"templates {project.template_version}")
-        return ", ".join(parts)
-
-    return Names(base=name(before), theirs=name(after))
-
-
-def _message(before: Project, after: Project) -> str:
-    if before.level != after.level:
-        return f"Move to level {after.level} of MLOps maturity"
-    if before.template_version != after.template_version:
-        return f"Update the templates from {before.template_version} to {after.template_version}"
-    changed = [name for name in after.answers if after.answers[name] != before.answers.get(name)]
-    return f"Change {', '.join(changed)}" if changed else f"Update the templates of {after.template_version}"

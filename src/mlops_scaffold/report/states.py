@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from mlops_scaffold import journal
+from mlops_scaffold.report.kits import kit_data, kit_line
 from mlops_scaffold.status import Status
 
 
@@ -13,14 +14,20 @@ def status(found: Status) -> str:
     project = found.project
     name = project.answers.get("project_name", found.path.name)
     lines = [f"{name}: level {project.level} of MLOps maturity, templates {project.template_version}"]
+    if project.kit:
+        lines.append(f"Kit: {kit_line(project.kit)}")
     if found.unfinished == journal.APPLYING:
         return "\n".join([*lines, *_waiting(found)])
     lines += _files(found)
     waiting = _waiting(found)
-    lines += waiting or ["Nothing is left to do."]
-    if project.level < found.highest:
+    if found.kit_problem:
+        lines.append(f"What is new in the kit can't be told. {found.kit_problem}")
+    lines += waiting or (["Nothing is left to do."] if found.knows_kit and not found.kit_problem else [])
+    if not found.knows_kit and not found.unfinished:
+        lines.append("What is new in the kit is not looked up here: `mlops-scaffold update --preview` asks for it.")
+    if found.next_level is not None:
         lines.append(
-            f"Level {project.level + 1} is next: `mlops-scaffold upgrade --preview` shows what it adds and asks."
+            f"Level {found.next_level} is next: `mlops-scaffold upgrade --preview` shows what it adds and asks."
         )
     return "\n".join(lines)
 
@@ -30,8 +37,11 @@ def as_data(found: Status) -> dict[str, Any]:
     return {
         "path": str(found.path),
         "level": found.project.level,
-        "highest_level": found.highest,
+        "next_level": found.next_level,
         "template_version": found.project.template_version,
+        "kit": kit_data(found.project.kit),
+        "kit_problem": found.kit_problem,
+        "kit_at_hand": found.knows_kit if found.project.kit else None,
         "installed_version": found.installed,
         "files": found.files,
         "edited": list(found.edited),
@@ -83,5 +93,8 @@ def _waiting(found: Status) -> list[str]:
     if found.is_newer:
         return [f"It has newer templates than this mlops-scaffold {found.installed}. Install a newer version."]
     if found.update:
-        return [f"An update to the templates of {found.installed} waits: `mlops-scaffold update --preview` shows it."]
+        kit = ", or of the kit," if found.project.kit and found.knows_kit else ""
+        return [
+            f"An update to the templates of {found.installed}{kit} waits: `mlops-scaffold update --preview` shows it."
+        ]
     return []

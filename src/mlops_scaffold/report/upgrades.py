@@ -4,12 +4,12 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any
 
 from mlops_scaffold.apply import Applied, TakenBack
 from mlops_scaffold.levels import Level
 from mlops_scaffold.merge import Change, Conflict
-from mlops_scaffold.project import LOCK, PROJECT
+from mlops_scaffold.project import LOCK, PROJECT, KitRecord
+from mlops_scaffold.report.kits import SHORT
 from mlops_scaffold.upgrade import Upgrade
 
 NOTHING = "Nothing to do. `mlops-scaffold status` says what waits."
@@ -27,9 +27,9 @@ def preview(upgrade: Upgrade, levels: Sequence[Level], *, command: str, back: st
         command: The command that does it.
         back: The command that takes it back.
     """
-    lines = [_title(upgrade), ""]
+    lines = [_title(upgrade), *_newer_kit(upgrade), ""]
     if upgrade.merge is None:
-        return f"{_title(upgrade)}\n{NOTHING}"
+        return "\n".join([_title(upgrade), *_newer_kit(upgrade), _nothing(upgrade)])
     # What a person decides on stands last, where a terminal shows it.
     lines += [*_adds(levels), *_asks(levels), *_success(levels), *_first(levels), *_files(upgrade, with_hunks=True)]
     if upgrade.refusals:
@@ -48,8 +48,15 @@ def applied(result: Applied, levels: Sequence[Level], *, back: str) -> str:
     """
     upgrade = result.upgrade
     if upgrade.merge is None:
-        return f"{_title(upgrade)}\n{NOTHING}"
-    lines = [_title(upgrade), "", *_asks(levels), *_first(levels), *_files(upgrade, with_hunks=False)]
+        return "\n".join([_title(upgrade), *_newer_kit(upgrade), _nothing(upgrade)])
+    lines = [
+        _title(upgrade),
+        *_newer_kit(upgrade),
+        "",
+        *_asks(levels),
+        *_first(levels),
+        *_files(upgrade, with_hunks=False),
+    ]
     lines += [f"Note: {note}" for note in result.notes]
     if upgrade.merge.conflicts:
         return "\n".join([*lines, *_how_to_finish(upgrade, back)])
@@ -75,61 +82,35 @@ def aborted(result: TakenBack) -> str:
     return "\n".join(lines)
 
 
-def as_data(
-    upgrade: Upgrade, levels: Sequence[Level], *, is_applied: bool, notes: Iterable[str] = ()
-) -> dict[str, Any]:
-    """The same for programs."""
-    merge = upgrade.merge
-    changes = merge.changes if merge else ()
-
-    def listed(kind: str) -> list[dict[str, Any]]:
-        return [
-            {"path": change.path, "plus": change.plus, "minus": change.minus, "merged": change.merged}
-            for change in changes
-            if change.kind == kind
-        ]
-
-    return {
-        "project": str(upgrade.checkout.project),
-        "from": {"level": upgrade.before.level, "template_version": upgrade.before.template_version},
-        "to": {"level": upgrade.after.level, "template_version": upgrade.after.template_version},
-        "nothing_to_do": merge is None,
-        "applied": is_applied and merge is not None,
-        "files": {kind: listed(kind) for kind in ("added", "changed", "removed")},
-        "conflicts": [
-            {"path": conflict.path, "what": conflict.what, "hunks": list(conflict.hunks)}
-            for conflict in (merge.conflicts if merge else ())
-        ],
-        "kept_deletions": list(merge.kept_deletions) if merge else [],
-        "followed": dict(merge.followed) if merge else {},
-        "unreadable": [{"path": path, "why": why} for path, why in (merge.spoilt if merge else {}).items()],
-        "guessed_base": list(upgrade.guessed),
-        "dropped_state_lines": list(upgrade.dropped),
-        "locks_dependencies": upgrade.locks,
-        "refusals": list(upgrade.refusals),
-        "notes": list(notes),
-        "commit_message": upgrade.message,
-        "levels": [
-            {
-                "level": level.number,
-                "name": level.name,
-                "adds": list(level.adds),
-                "asks": {role: list(sentences) for role, sentences in level.asks.items()},
-                "success": [{"sign": criterion.sign, "ids": list(criterion.ids)} for criterion in level.success],
-                "first": [{"run": command.run, "does": command.does} for command in level.first],
-            }
-            for level in levels
-        ],
-    }
-
-
 def _title(upgrade: Upgrade) -> str:
     before, after = upgrade.before, upgrade.after
     name = after.answers.get("project_name", upgrade.checkout.project.name)
     level = f"level {after.level}" if before.level == after.level else f"level {before.level} → {after.level}"
     versions = (before.template_version, after.template_version)
     templates = versions[0] if versions[0] == versions[1] else " → ".join(versions)
-    return f"{name}: {level} of MLOps maturity, templates {templates}"
+    return f"{name}: {level} of MLOps maturity, templates {templates}{_kits(before.kit, after.kit)}"
+
+
+def _kits(before: KitRecord | None, after: KitRecord | None) -> str:
+    if before is None and after is None:
+        return ""
+    if before is None or after is None or before.name != after.name:
+        return f", kit {' → '.join(f'{kit.name} {kit.version}' if kit else 'none' for kit in (before, after))}"
+    versions = [before.version, after.version]
+    if before.version == after.version and before.commit != after.commit:
+        commits = [kit.commit[:SHORT] if kit.commit else "no commit" for kit in (before, after)]
+        versions = [f"{before.version} ({commit})" for commit in commits]
+    return f", kit {after.name} {' → '.join(dict.fromkeys(versions))}"
+
+
+def _nothing(upgrade: Upgrade) -> str:
+    return "Otherwise there is nothing to do." if upgrade.newer_kit else NOTHING
+
+
+def _newer_kit(upgrade: Upgrade) -> list[str]:
+    if upgrade.newer_kit is None:
+        return []
+    return [f"The kit has a newer version, {upgrade.newer_kit}: `mlops-scaffold update --kit @{upgrade.newer_kit}`."]
 
 
 def _adds(levels: Sequence[Level]) -> list[str]:
@@ -201,6 +182,8 @@ def _state(upgrade: Upgrade) -> list[str]:
         lines += [f"    {line.strip()}" for line in upgrade.dropped]
     if upgrade.locks:
         lines.append(f"  {upgrade.lock_path} is made again by uv")
+    if upgrade.not_read:
+        lines.append(f"  {upgrade.lock_path} does not fit any more, and is not made again by itself")
     return lines
 
 
