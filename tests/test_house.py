@@ -157,6 +157,16 @@ def test_the_guide_shows_what_is_printed(run: Run, tmp_path: Path) -> None:
     assert unprinted(guide, "mlops-scaffold upgrade --abort", back) == []
 
 
+def test_the_readme_shows_what_is_said_of_kits(run: Run) -> None:
+    readme = (ROOT / "README.md").read_text()
+    for command in ("kit init our-kit", "kit check our-kit", "new churn-model --kit our-kit --defaults"):
+        lock = ["--no-lock"] if command.startswith("new") else []
+        printed = run(*command.split(), *lock).stdout
+        shown = readme.partition(f"$ mlops-scaffold {command}\n")[2].replace("```", "\n\n").partition("\n\n")[0]
+        assert shown
+        assert [line for line in shown.splitlines() if line not in printed.splitlines()] == []
+
+
 def test_no_module_is_long() -> None:
     long = {path.name: n for path in (ROOT / "src").rglob("*.py") if (n := path.read_text().count("\n")) > 300}
     assert long == {}
