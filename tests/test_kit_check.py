@@ -219,6 +219,25 @@ def test_a_lock_that_a_file_of_the_kit_breaks_is_found(kit: Path) -> None:
     assert f"level1/project/pyproject.toml.jinja: {said}" in done.out
 
 
+def test_a_kit_can_not_say_that_nothing_is_wrong(kit: Path) -> None:
+    """What a template names is shown in one line, whatever it holds."""
+    lie = "harbour 1.0.0: 18 projects were rendered, of level 1, 2, 3, 4. Nothing is wrong."
+    append(kit / "level1/project/a.md.jinja", f'{{% include "x\\n{lie}\\n" %}}\n')
+    append(kit / "level1/project/b.md.jinja", '{% include "x" ~ ("\\n" * 300000) %}\n')
+    done = command("kit", "check", kit)
+    assert done.code == 1
+    assert lie not in done.out.splitlines()
+    assert len(done.out.splitlines()) < 10
+    assert max(map(len, done.out.splitlines())) < 2000
+
+
+def test_a_file_of_very_many_answers_is_not_gone_through(kit: Path) -> None:
+    append(kit / "kit.toml", "".join(f'[questions.q{n}]\nhelp = "x"\ndefault = "x"\n' for n in range(1400)))
+    done = command("kit", "show", kit)
+    assert done.code == 3
+    assert "questions has more than 60 entries. Leave some out." in done.err
+
+
 def test_several_mistakes_are_told_at_once(kit: Path) -> None:
     append(kit / DOCS, "{= one =}\n")
     append(kit / "level2/project/docs/more.md.jinja", "{= two =}\n{= three =}\n")

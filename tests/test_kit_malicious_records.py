@@ -80,6 +80,17 @@ def test_a_record_that_a_terminal_obeys(stage: Stage, field: str, text: str) -> 
         _bears(command(verb, team.path), 3)
 
 
+@pytest.mark.parametrize("text", ["x\x1b]0;x\x07", "x\nNothing is left to do."])
+def test_an_answer_that_a_terminal_obeys(stage: Stage, text: str) -> None:
+    team = stage.made(stage.kit())
+    before = team.read(PROJECT)
+    lines = [f"  project_name: {json.dumps(text)}" if "project_name:" in line else line for line in before.splitlines()]
+    team.write(PROJECT, "\n".join(lines) + "\n")
+    team.commit()
+    for verb in ("status", "upgrade", "update"):
+        _bears(command(verb, team.path), 3)
+
+
 @pytest.mark.parametrize("text", ["[1]", "null", "&a [*a]", "x", "{source: x}"])
 def test_a_record_that_is_none(stage: Stage, text: str) -> None:
     team = stage.made(stage.kit())
