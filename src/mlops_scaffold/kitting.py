@@ -53,11 +53,12 @@ def check(kit: KitArgument = ".", as_json: JsonOption = False) -> None:
     from mlops_scaffold.kits.origin import parse
     from mlops_scaffold.kits.source import load
     from mlops_scaffold.report import kits as report
+    from mlops_scaffold.report.data import as_text
     from mlops_scaffold.templates import built_in
 
     templates = built_in()
     found = check_kit(load(parse(kit), templates), templates)
-    typer.echo(report.as_json(report.checked_data(found)) if as_json else report.checked(found))
+    typer.echo(as_text(report.checked_data(found)) if as_json else report.checked(found))
     if found.errors:
         raise typer.Exit(1)
 
@@ -69,9 +70,10 @@ def show(kit: KitArgument = ".", as_json: JsonOption = False) -> None:
     from mlops_scaffold.kits.origin import parse
     from mlops_scaffold.kits.source import load
     from mlops_scaffold.report import kits as report
+    from mlops_scaffold.report.data import as_text
     from mlops_scaffold.templates import built_in
 
     templates = built_in()
     found = load(parse(kit), templates)
     content = content_of(found, templates)
-    typer.echo(report.as_json(report.shown_data(found, content)) if as_json else report.shown(found, content))
+    typer.echo(as_text(report.shown_data(found, content)) if as_json else report.shown(found, content))

@@ -45,6 +45,16 @@ def split_layer(name: str) -> tuple[Layer, str]:
     return f"{level}/{folder}", path
 
 
+def plain_path(name: str) -> str:
+    """The path that a template is for, its variables not yet filled in: `level1/project/x.md.jinja` → `x.md`."""
+    return split_layer(name)[1].removesuffix(SUFFIX)
+
+
+def level_of(name: str) -> int:
+    """The level of a template or a layer, of a kit's too: `kit-level2/project/x.md` → 2."""
+    return int(name.removeprefix(KIT).removeprefix("level").partition("/")[0])
+
+
 def paths(templates: Tree, layer: Layer) -> list[str]:
     """The paths inside a layer, sorted, as they are before rendering."""
     prefix = layer + "/"

@@ -1,9 +1,7 @@
 """Dependency locking. The only caller of uv."""
 
 import os
-import shutil
 import subprocess
-import sysconfig
 from pathlib import Path
 
 from mlops_scaffold import processes
@@ -13,11 +11,6 @@ DRAWING = " \u00d7\u2570\u2500\u25b6\u2502\u251c"
 
 SECONDS = 120
 """Resolving the level 1 dependencies takes about 3 s with a cold cache; past this the network is as good as absent."""
-
-
-def uv_program() -> str | None:
-    """The uv on the PATH, else the one installed beside this package, else None."""
-    return shutil.which("uv") or shutil.which("uv", path=sysconfig.get_path("scripts"))
 
 
 def lock(project: Path) -> str | None:
@@ -30,7 +23,7 @@ def lock(project: Path) -> str | None:
         None when it is locked, else one sentence that says why not and what to do.
     """
     later = "Run `uv lock` in it when that is mended."
-    if (uv := uv_program()) is None:
+    if (uv := processes.program("uv")) is None:
         return "The dependencies are not locked: uv was not found. Install it (`pip install uv`), then run `uv lock`."
     # What the caller has set for its own project has nothing to do with the new one.
     others = ("VIRTUAL_ENV", "UV_PROJECT", "UV_FROZEN", "UV_LOCKED")

@@ -133,6 +133,7 @@ def status(path: PathArgument = Path(), as_json: JsonOption = False) -> None:
     """Show where a repository stands: level, edited files, waiting updates, unfinished upgrades."""
     from mlops_scaffold.project import KitRecord
     from mlops_scaffold.report import states
+    from mlops_scaffold.report.data import as_text
     from mlops_scaffold.status import read_status
     from mlops_scaffold.templates import built_in
 
@@ -143,7 +144,7 @@ def status(path: PathArgument = Path(), as_json: JsonOption = False) -> None:
 
     templates = built_in()
     found = read_status(path, templates, __version__, kit)
-    typer.echo(_json(states.as_data(found)) if as_json else states.status(found))
+    typer.echo(as_text(states.as_data(found)) if as_json else states.status(found))
 
 
 def _merge(wanted: _Wanted, command: str, *, preview: bool, as_json: bool) -> None:
@@ -151,6 +152,7 @@ def _merge(wanted: _Wanted, command: str, *, preview: bool, as_json: bool) -> No
     from mlops_scaffold.kits.kit import Kits
     from mlops_scaffold.levels import highest, on_the_way
     from mlops_scaffold.report import upgrade_data, upgrades
+    from mlops_scaffold.report.data import as_text
     from mlops_scaffold.source import read_source, target_level
     from mlops_scaffold.templates import built_in
     from mlops_scaffold.upgrade import nothing_to_do, prepare
@@ -179,7 +181,7 @@ def _merge(wanted: _Wanted, command: str, *, preview: bool, as_json: bool) -> No
         done = Applied(upgrade=found, notes=()) if preview else apply(found)
     levels = on_the_way(templates, source.project.level, level)
     if as_json:
-        text = _json(upgrade_data.as_data(done.upgrade, levels, is_applied=not preview, notes=done.notes))
+        text = as_text(upgrade_data.as_data(done.upgrade, levels, is_applied=not preview, notes=done.notes))
     elif preview:
         text = upgrades.preview(found, levels, command=wanted.again(command), back=wanted.back(command))
     else:
@@ -211,21 +213,21 @@ def _kits(wanted: _Wanted, source: "Source", templates: "Tree", *, command: str,
     """The kit that the repository has and the one that it gets. A newer version of it is offered on a terminal."""
     if wanted.kit and wanted.no_kit:
         raise UsageError("--kit and --no-kit contradict each other. Leave one of them out.")
-    if source.project.kit is None and wanted.kit is None:
+    record, place = source.project.kit, source.checkout.project
+    if record is None and wanted.kit is None:
         from mlops_scaffold.kits.kit import Kits
 
         return Kits()
     from mlops_scaffold.kits.choice import exchanged, followed, kept, left
 
-    project, place = source.project, source.checkout.project
-    if wanted.no_kit:
-        return left(project, place, templates)
     if wanted.kit is not None:
-        return exchanged(project, place, templates, wanted=wanted.kit)
+        return exchanged(record, place, templates, wanted=wanted.kit)
+    if record is None or wanted.no_kit:
+        return left(record, place, templates)
     try:
         if command == UPGRADE:
-            return kept(project, place, templates)
-        found = followed(project, place, templates)
+            return kept(record, place, templates)
+        found = followed(record, place, templates)
     except KitError as error:
         raise KitError(f"{error} Or name another place of it by --kit, or go on without it by --no-kit.") from error
     if found.newer and asks and not wanted.defaults and sys.stdin.isatty() and sys.stdout.isatty():
@@ -233,7 +235,7 @@ def _kits(wanted: _Wanted, source: "Source", templates: "Tree", *, command: str,
 
         title = found.after.title if found.after else ""
         if confirm(f"The kit {title} has a newer version, {found.newer}. Take it?"):
-            return exchanged(project, place, templates, wanted=f"@{found.newer}")
+            return exchanged(record, place, templates, wanted=f"@{found.newer}")
     return found
 
 
@@ -272,9 +274,3 @@ def _abort(path: Path, *, alone: bool) -> None:
     _say(upgrades.aborted(taken_back), done=True)
     if taken_back.kept:
         raise typer.Exit(1)
-
-
-def _json(content: Any) -> str:
-    import json
-
-    return json.dumps(content, indent=2)

@@ -5,8 +5,10 @@ children inherit: it is free only when the last of them has ended too.
 """
 
 import os
+import shutil
 import signal
 import subprocess
+import sysconfig
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,6 +49,11 @@ class Bounds:
         for kind, limit in (("RLIMIT_CPU", self.seconds), ("RLIMIT_AS", self.memory), ("RLIMIT_FSIZE", self.file)):
             if limit is not None:
                 resource.setrlimit(getattr(resource, kind), (limit, limit))
+
+
+def program(name: str) -> str | None:
+    """A program on the PATH, else the one that is installed beside this package, else None."""
+    return shutil.which(name) or shutil.which(name, path=sysconfig.get_path("scripts"))
 
 
 def start(

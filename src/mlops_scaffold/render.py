@@ -15,7 +15,7 @@ import jinja2
 from jinja2.sandbox import SandboxedEnvironment
 
 from mlops_scaffold.errors import TemplateError
-from mlops_scaffold.layers import SUFFIX, paths, refined, split_layer, stack
+from mlops_scaffold.layers import SUFFIX, paths, plain_path, refined, split_layer, stack
 from mlops_scaffold.questions import Answers, environment_options, read_questions
 from mlops_scaffold.tree import File, Tree
 
@@ -44,7 +44,7 @@ class LayeredEnvironment(SandboxedEnvironment):
     def join_path(self, template: str, parent: str) -> str:
         """Resolve the name in an `extends` or `include` of the template called `parent`."""
         layer, path = split_layer(parent)
-        if _plain(split_layer(template)[1]) == _plain(path) and layer in self._layers:
+        if plain_path(template) == plain_path(parent) and layer in self._layers:
             return refined(self._templates, self._layers, layer, path) or template
         return template
 
@@ -77,13 +77,12 @@ def environment(templates: Tree, layers: list[str], compiled: Compiled | None = 
     return LayeredEnvironment(templates, layers, bytecode_cache=compiled, **options)
 
 
-def render(templates: Tree, answers: Answers, compiled: Compiled | None = None) -> dict[str, File]:
+def render(templates: Tree, answers: Answers) -> dict[str, File]:
     """Render the layers that the answers choose into one project.
 
     Args:
         templates: All template files, `copier.yml` among them.
         answers: Every variable of the templates, as `questions.resolve` returns them.
-        compiled: What other renders of the same templates have compiled, to be shared with them.
 
     Returns:
         Path → file, sorted by path. The same arguments give the same bytes.
@@ -91,7 +90,7 @@ def render(templates: Tree, answers: Answers, compiled: Compiled | None = None) 
     Raises:
         TemplateError: A template is wrong, or a path leaves the project.
     """
-    rendering = Rendering(templates, answers, compiled)
+    rendering = Rendering(templates, answers)
     return {path: rendering.file(path) for path in rendering.origins}
 
 
@@ -122,10 +121,6 @@ class Rendering:
             TemplateError: Its template is wrong.
         """
         return _render_file(self._jinja, self._templates, self.origins[path], self._answers)
-
-
-def _plain(path: str) -> str:
-    return path.removesuffix(SUFFIX)
 
 
 def _destinations(templates: Tree, layer: str, render_part: Callable[[str], str]) -> dict[str, str]:

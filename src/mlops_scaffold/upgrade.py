@@ -51,7 +51,7 @@ class Upgrade:
         locks: Whether the dependencies are locked again.
         not_read: Why they are not, when a kit tells uv what nobody has read yet.
         refusals: Sentences, each a reason why it can't be applied as things are.
-        had: What the templates have given before, as far as that is known.
+        base: What the templates have given before, as far as that is known.
         guessed: Files whose old content could not be had, so that their merge is not exact.
         dropped: Lines of the team's in `project.yml` that are not in its next text.
         newer_kit: The tag of a newer version of the kit, which is not taken.
@@ -68,7 +68,7 @@ class Upgrade:
     locks: bool = False
     not_read: str | None = None
     refusals: tuple[str, ...] = ()
-    had: Tree = field(default_factory=dict)
+    base: Tree = field(default_factory=dict)
     guessed: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     newer_kit: str | None = None
@@ -121,7 +121,7 @@ def prepare(
         return found
     waiting = under_way(checkout)
     found = _merged(found, source, templates, kits, theirs, look_only=look_only)
-    not_read = unseen(kits.after, theirs, found.had, templates, answers) if with_lock is None else None
+    not_read = unseen(kits.after, theirs, found.base, templates, answers) if with_lock is None else None
     found = _about_the_lock(found, with_lock=with_lock is not False, not_read=not_read)
     # What is under way changes files too, so that naming those would only confuse.
     refusals = [waiting] if waiting else _in_the_way(found, look_only=look_only)
@@ -157,7 +157,7 @@ def _merged(found: Upgrade, source: Source, templates: Tree, kits: Kits, theirs:
         found,
         merge=merge,
         author=author,
-        had=base.tree,
+        base=base.tree,
         guessed=tuple(f"{checkout.prefix}{path}" for path in base.guessed),
         dropped=_dropped(source, overlay(templates, kits.after), theirs),
     )

@@ -13,7 +13,7 @@ import jinja2
 from jinja2 import meta, nodes
 
 from mlops_scaffold.kits.paths import GIVEN_ONCE
-from mlops_scaffold.layers import KIT, SUFFIX, refined, split_layer
+from mlops_scaffold.layers import KIT, SUFFIX, level_of, plain_path, refined, split_layer
 from mlops_scaffold.questions import read_questions
 from mlops_scaffold.render import environment
 from mlops_scaffold.tree import Tree
@@ -71,7 +71,7 @@ class Templates:
         self._jinja = environment(templates, [])
         config = {name: one for name, one in read_questions(templates).items() if not name.startswith("_")}
         self._known = {*config, *self._jinja.globals}
-        self._told = sorted(config.keys() - {"reserved_names"})
+        self._variables = sorted(config.keys() - {"reserved_names"})
         # Only the kit's own questions have an expression there.
         self._late = {name for name, one in config.items() if isinstance(one.get("when"), str)}
         self._parsed: dict[str, _Template] = {}
@@ -105,9 +105,9 @@ class Templates:
         assigned = {variable for lower in below.values() for one in lower for variable in self._parse(one).assigns}
         for variable, line in template.unknown.items():
             if variable not in assigned:
-                what = f"There is no variable {variable}. There are: {', '.join(self._told)}."
+                what = f"There is no variable {variable}. There are: {', '.join(self._variables)}."
                 yield Finding(file=file, line=line, what=what)
-        path = split_layer(name)[1].removesuffix(SUFFIX)
+        path = plain_path(name)
         yield from self._about_outside(file, path, template)
         yield from self._about_way(file, path, template)
         if template.extends:
@@ -118,7 +118,7 @@ class Templates:
     def _about_outside(self, file: str, path: str, template: _Template) -> Iterator[Finding]:
         """What an extending file says outside of blocks is lost, and another file's text is hardly what is meant."""
         for other, line in template.extends.items():
-            if split_layer(other)[1].removesuffix(SUFFIX) != path:
+            if plain_path(other) != path:
                 what = f"It extends {other}, which is another file. Name the built-in file at its own path."
                 yield Finding(file=file, line=line, what=what)
         for line in template.outside[:1]:
@@ -133,7 +133,7 @@ class Templates:
                 yield Finding(file=file, line=template.uses[variable], what=f"{what} Leave that out.")
 
     def _about_blocks(self, name: str, template: _Template, below: Mapping[int, Sequence[str]]) -> Iterator[Finding]:
-        file, own = name.removeprefix(KIT), _level(name)
+        file, own = name.removeprefix(KIT), level_of(name)
         for block, details in template.blocks.items():
             filled = {level: self._block(block, lower) for level, lower in below.items()}
             if not any(filled.values()):
@@ -152,9 +152,9 @@ class Templates:
 
     def _about_replacing(self, name: str, below: Mapping[int, Sequence[str]]) -> Iterator[Finding]:
         """A whole file in the place of a built-in one hides what higher levels do to that."""
-        file, own = name.removeprefix(KIT), _level(name)
+        file, own = name.removeprefix(KIT), level_of(name)
         built_in = {level: [one for one in lower if not one.startswith(KIT)] for level, lower in below.items()}
-        levels = {_level(one) for lower in built_in.values() for one in lower}
+        levels = {level_of(one) for lower in built_in.values() for one in lower}
         higher = sorted(level for level in levels if level > own and not self._has_own(name, own, level))
         if higher:
             listed = " and ".join(map(str, higher))
@@ -168,7 +168,7 @@ class Templates:
         """Whether the kit has the same path again at a higher level, and so has thought of it."""
         path = split_layer(name)[1]
         others = [one for one in self._templates if one.startswith(KIT) and split_layer(one)[1] == path]
-        return any(above < _level(one) <= up_to for one in others)
+        return any(above < level_of(one) <= up_to for one in others)
 
     def _below(self, name: str, stacks: Sequence[Sequence[str]]) -> list[str]:
         """The templates that a template refines in some stack, each once, the nearest first."""
@@ -215,10 +215,6 @@ class Templates:
             assigns=frozenset(name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"),
             unknown={name: line for name, line in lines.items() if name in undeclared},
         )
-
-
-def _level(name: str) -> int:
-    return int(split_layer(name)[0].removeprefix(KIT).partition("/")[0].removeprefix("level"))
 
 
 def _lines_outside(tree: nodes.Template) -> Iterator[int]:

@@ -12,6 +12,8 @@ from mlops_scaffold import __version__
 from mlops_scaffold.bounded import BYTES
 from mlops_scaffold.errors import ScaffoldError, TemplateError
 from mlops_scaffold.kits.blocks import Finding, Templates, as_data
+from mlops_scaffold.kits.installs import PYPROJECT
+from mlops_scaffold.kits.kit import FILE
 from mlops_scaffold.kits.paths import check_paths
 from mlops_scaffold.layers import KIT, OPTIONS, stack
 from mlops_scaffold.project import PROJECT, maintained, read_project
@@ -19,8 +21,6 @@ from mlops_scaffold.questions import TEMPLATE_VERSION, asked, choices, only_aske
 from mlops_scaffold.readers import problem
 from mlops_scaffold.render import Compiled, Rendering
 from mlops_scaffold.tree import File, Tree
-
-FILE = "kit.toml"
 
 TEXT = "It's a: b # c, [d]"
 """A text as people may answer, and as unquoted YAML or Python is not."""
@@ -32,8 +32,6 @@ ADDRESS = re.compile(rb" at 0x[0-9a-f]{6,}>")
 """What a function or an object of Python's is written as."""
 
 WORKFLOWS = ".github/workflows"
-
-PYPROJECT = "pyproject.toml"
 
 LOCKED_FIELDS = {
     "python_version": "requires-python",

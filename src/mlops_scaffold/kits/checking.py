@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mlops_scaffold import processes
 from mlops_scaffold.bounded import as_json, call
 from mlops_scaffold.kits import workflows
 from mlops_scaffold.kits.blocks import Finding
@@ -50,7 +51,7 @@ def check_kit(kit: Kit, templates: Tree) -> Checked:
     result = call("check", request)
     found = [Finding(file=file, line=line, what=what, is_error=bad) for file, line, what, bad in result["findings"]]
     found += workflows.judge(result["workflows"])
-    judged = workflows.program() is not None or not result["workflows"]
+    judged = processes.program(workflows.ACTIONLINT) is not None or not result["workflows"]
     return Checked(
         kit=kit,
         projects=result["projects"],

@@ -7,7 +7,7 @@ from mlops_scaffold.errors import KitError, UsageError
 from mlops_scaffold.kits.kit import Kit, Kits
 from mlops_scaffold.kits.origin import Origin, checked, parse, relative_to, seen_from
 from mlops_scaffold.kits.source import load, load_recorded, newer_version
-from mlops_scaffold.project import KitRecord, Project
+from mlops_scaffold.project import KitRecord
 from mlops_scaffold.tree import Tree
 
 
@@ -26,38 +26,34 @@ def kit_for_new(wanted: str, destination: Path, templates: Tree) -> Kit:
     return load(origin, templates, source=relative_to(origin, destination).source)
 
 
-def kept(project: Project, place: Path, templates: Tree) -> Kits:
+def kept(record: KitRecord, place: Path, templates: Tree) -> Kits:
     """The kit that a repository has, just as it was taken.
 
     Raises:
         KitError: It can't be had any more.
     """
-    if project.kit is None:
-        return Kits()
-    kit = _recorded(project.kit, place, templates)
+    kit = _recorded(record, place, templates)
     return Kits(before=kit, after=kit)
 
 
-def followed(project: Project, place: Path, templates: Tree) -> Kits:
+def followed(record: KitRecord, place: Path, templates: Tree) -> Kits:
     """The kit that a repository has, as its ref has it now; and whether there is a newer version.
 
     Raises:
         KitError: It can't be had any more.
     """
-    if project.kit is None:
-        return Kits()
-    origin = _seen(project.kit, place)
-    after = load(origin, templates, source=project.kit.source)
-    is_same = after.commit is not None and after.commit == project.kit.commit
-    before = after if is_same else _recorded_if_possible(project.kit, place, templates)
+    origin = _seen(record, place)
+    after = load(origin, templates, source=record.source)
+    is_same = after.commit is not None and after.commit == record.commit
+    before = after if is_same else _recorded_if_possible(record, place, templates)
     return Kits(before=before, after=after, newer=newer_version(origin))
 
 
-def exchanged(project: Project, place: Path, templates: Tree, *, wanted: str) -> Kits:
+def exchanged(record: KitRecord | None, place: Path, templates: Tree, *, wanted: str) -> Kits:
     """The kit that somebody wants instead.
 
     Args:
-        project: What the repository was made from.
+        record: The kit that the repository has, or None.
         place: Its directory.
         templates: The built-in templates.
         wanted: As typed for a new repository, or `@` and a ref of the kit that it has.
@@ -66,19 +62,18 @@ def exchanged(project: Project, place: Path, templates: Tree, *, wanted: str) ->
         KitError: The wanted one can't be had.
         UsageError: There is no kit that the ref could be of.
     """
-    before = _recorded_if_possible(project.kit, place, templates)
+    before = _recorded_if_possible(record, place, templates)
     if not wanted.startswith("@"):
         return Kits(before=before, after=kit_for_new(wanted, place, templates))
-    if project.kit is None:
+    if record is None:
         raise UsageError(f"--kit {wanted} names a version of the kit that the repository has, and it has none.")
-    record = project.kit
     origin = seen_from(checked(record.source, wanted[1:]), place)
     return Kits(before=before, after=load(origin, templates, source=record.source))
 
 
-def left(project: Project, place: Path, templates: Tree) -> Kits:
+def left(record: KitRecord | None, place: Path, templates: Tree) -> Kits:
     """No kit any more."""
-    return Kits(before=_recorded_if_possible(project.kit, place, templates))
+    return Kits(before=_recorded_if_possible(record, place, templates))
 
 
 def at_hand(record: KitRecord, place: Path, templates: Tree) -> Kit | None:

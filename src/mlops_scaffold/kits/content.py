@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from mlops_scaffold.kits.kit import Kit
-from mlops_scaffold.layers import SUFFIX, split_layer
+from mlops_scaffold.layers import SUFFIX, level_of, plain_path
 from mlops_scaffold.tree import Tree
 
 TAG = re.compile(r"""{%-?\s*(?:extends|include)\s+["']([^"']+)["']""")
@@ -36,14 +36,12 @@ def content_of(kit: Kit, templates: Tree) -> list[Content]:
         kit: The kit.
         templates: The built-in templates.
     """
-    built_in = {split_layer(name)[1].removesuffix(SUFFIX) for name in templates}
+    built_in = {plain_path(name) for name in templates}
     found = []
     for name, file in kit.files.items():
-        layer, path = split_layer(name)
-        path = path.removesuffix(SUFFIX)
+        path = plain_path(name)
         tags = TAG.findall(file.content.decode(errors="replace")) if name.endswith(SUFFIX) else []
-        refers = any(split_layer(tag)[1].removesuffix(SUFFIX) == path for tag in tags)
+        refers = any(plain_path(tag) == path for tag in tags)
         does = ADDS if path not in built_in else EXTENDS if refers else REPLACES
-        level = int(layer.partition("/")[0].removeprefix("level"))
-        found.append(Content(file=name, path=path, level=level, does=does))
+        found.append(Content(file=name, path=path, level=level_of(name), does=does))
     return sorted(found, key=lambda one: (one.level, one.path))

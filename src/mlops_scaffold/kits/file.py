@@ -8,12 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mlops_scaffold.bounded import printable
 from mlops_scaffold.errors import AnswerError, KitError
-from mlops_scaffold.kits.kit import Question
+from mlops_scaffold.kits.kit import FILE, Question
 from mlops_scaffold.questions import TEMPLATE_VERSION, asked, choices, resolve
-
-FILE = "kit.toml"
 
 NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 NAME_CHARACTERS = 40
@@ -170,7 +167,7 @@ def _parts(key: str) -> tuple[str, ...]:
 def _wrong(text: str, found: Iterable[tuple[tuple[str, ...], str]]) -> KitError:
     shown = list(islice(dict.fromkeys(found), FINDINGS))
     told = {f"{FILE}:{line_of(text, place)}: {' '.join(sentence.splitlines())}" for place, sentence in shown}
-    return KitError(printable("\n".join(sorted(told, key=_by_line))))
+    return KitError("\n".join(sorted(told, key=_by_line)))
 
 
 def _by_line(sentence: str) -> tuple[int, str]:

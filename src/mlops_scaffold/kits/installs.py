@@ -20,7 +20,7 @@ NAMES = frozenset((PYPROJECT, "uv.toml", ".python-version", ".python-versions"))
 TABLES = ("build-system", "dependency-groups", "project")
 
 
-def unseen(kit: Kit | None, given: Tree, had: Tree, templates: Tree, answers: Answers) -> str | None:
+def unseen(kit: Kit | None, given: Tree, base: Tree, templates: Tree, answers: Answers) -> str | None:
     """Why a project is not locked without being asked for, or None.
 
     What the built-in templates say is ours to answer for, and what the project has had before has been read by now.
@@ -28,7 +28,7 @@ def unseen(kit: Kit | None, given: Tree, had: Tree, templates: Tree, answers: An
     Args:
         kit: The kit.
         given: The project, rendered with it.
-        had: What the templates and the kit have given it before; nothing for a new one.
+        base: What the templates and the kit have given it before; nothing for a new one.
         templates: The built-in templates.
         answers: All answers.
     """
@@ -38,7 +38,7 @@ def unseen(kit: Kit | None, given: Tree, had: Tree, templates: Tree, answers: An
     for path, file in given.items():
         if PurePosixPath(path).name.casefold() in NAMES:
             known = [_told(path, without.file(path))] if path in without.origins else []
-            known += [_told(path, had[path])] if path in had else []
+            known += [_told(path, base[path])] if path in base else []
             if any(all(part != one[place] for one in known) for place, part in enumerate(_told(path, file))):
                 return (
                     f"The dependencies are not locked: by {path} the kit {kit.title} tells uv what to use, and uv may "

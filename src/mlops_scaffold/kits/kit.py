@@ -13,6 +13,8 @@ from mlops_scaffold.project import KitRecord
 from mlops_scaffold.questions import QUESTIONS, TEMPLATE_VERSION, Answers, read_questions, to_bool
 from mlops_scaffold.tree import File, Tree
 
+FILE = "kit.toml"
+
 TEXT = (
     "{% if not @.strip() %}Answer @: it is empty."
     "{% elif @ | length > 160 %}Give a shorter answer to @: it is longer than 160 characters."

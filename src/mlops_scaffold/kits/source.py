@@ -18,8 +18,8 @@ from mlops_scaffold import git
 from mlops_scaffold.bounded import printable
 from mlops_scaffold.errors import GitError, KitError
 from mlops_scaffold.history import is_final, is_newer, order
-from mlops_scaffold.kits.file import FILE, KitFile, questions, read_kit_file
-from mlops_scaffold.kits.kit import Kit
+from mlops_scaffold.kits.file import KitFile, questions, read_kit_file
+from mlops_scaffold.kits.kit import FILE, Kit
 from mlops_scaffold.kits.objects import first_failure, listing, sizes
 from mlops_scaffold.kits.origin import SCHEMES, Origin, is_ref
 from mlops_scaffold.kits.paths import check_layers, refuse_deep, refuse_unprintable

@@ -1,9 +1,7 @@
 """Whether GitHub would take the workflows of a kit: actionlint, where it is installed."""
 
 import json
-import shutil
 import subprocess
-import sysconfig
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +9,9 @@ from pathlib import Path
 from mlops_scaffold import processes
 from mlops_scaffold.bounded import one_line
 from mlops_scaffold.kits.blocks import Finding
+from mlops_scaffold.kits.kit import FILE
 
+ACTIONLINT = "actionlint"
 SECONDS = 60
 
 MISSING = (
@@ -20,18 +20,13 @@ MISSING = (
 )
 
 
-def program() -> str | None:
-    """The actionlint on the PATH, else the one installed beside this package, else None."""
-    return shutil.which("actionlint") or shutil.which("actionlint", path=sysconfig.get_path("scripts"))
-
-
 def judge(workflows: Sequence[tuple[str, str, str, str]]) -> list[Finding]:
     """Have workflows judged.
 
     Args:
         workflows: For each the kit's file, its path in the project, its content, and what was chosen for it.
     """
-    actionlint = program()
+    actionlint = processes.program(ACTIONLINT)
     if actionlint is None or not workflows:
         return []
     found: list[Finding] = []
@@ -47,7 +42,7 @@ def judge(workflows: Sequence[tuple[str, str, str, str]]) -> list[Finding]:
             done = processes.start(words, cwd=Path(folder), env={}, timeout=SECONDS)
             complaints = json.loads(done.stdout or b"[]")
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-            return [Finding(file="kit.toml", line=None, what=f"actionlint failed: {error}.", is_error=False)]
+            return [Finding(file=FILE, line=None, what=f"actionlint failed: {error}.", is_error=False)]
         for one in complaints:
             name, path, chosen = names[one["filepath"]]
             message = one_line(one["message"]).rstrip(".")

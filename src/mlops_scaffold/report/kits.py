@@ -1,6 +1,5 @@
 """What is shown of kits."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,28 +8,9 @@ from mlops_scaffold.kits.checking import Checked
 from mlops_scaffold.kits.content import ADDS, EXTENDS, REPLACES, Content
 from mlops_scaffold.kits.kit import Kit, Question
 from mlops_scaffold.new import Created
-from mlops_scaffold.project import KIT_FIELDS, KitRecord
+from mlops_scaffold.project import KIT_FIELDS
 from mlops_scaffold.report.creation import for_shell
-
-SHORT = 12
-"""Characters of a commit that people read."""
-
-
-def kit_line(kit: KitRecord) -> str:
-    """Which kit it is, and from where."""
-    where = f"{kit.source}@{kit.ref}" if kit.ref else kit.source
-    commit = f"commit {kit.commit[:SHORT]}" if kit.commit else "of no commit"
-    return f"{kit.name} {kit.version}, {where} ({commit})"
-
-
-def kit_data(kit: KitRecord | None) -> dict[str, str | None] | None:
-    """The same for programs."""
-    return {name: getattr(kit, name) for name in KIT_FIELDS} if kit else None
-
-
-def as_json(content: Mapping[str, Any]) -> str:
-    """Data as text, for programs."""
-    return json.dumps(content, indent=2, ensure_ascii=False)
+from mlops_scaffold.report.records import kit_line
 
 
 def started(made: Created) -> str:

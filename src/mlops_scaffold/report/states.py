@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from mlops_scaffold import journal
-from mlops_scaffold.report.kits import kit_data, kit_line
+from mlops_scaffold.report.records import kit_data, kit_line
 from mlops_scaffold.status import Status
 
 

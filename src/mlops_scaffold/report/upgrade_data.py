@@ -5,7 +5,7 @@ from typing import Any
 
 from mlops_scaffold.levels import Level
 from mlops_scaffold.project import Project
-from mlops_scaffold.report.kits import kit_data
+from mlops_scaffold.report.records import kit_data
 from mlops_scaffold.upgrade import Upgrade
 
 

@@ -9,7 +9,7 @@ from mlops_scaffold.apply import Applied, TakenBack
 from mlops_scaffold.levels import Level
 from mlops_scaffold.merge import Change, Conflict
 from mlops_scaffold.project import LOCK, PROJECT, KitRecord
-from mlops_scaffold.report.kits import SHORT
+from mlops_scaffold.report.records import SHORT
 from mlops_scaffold.upgrade import Upgrade
 
 NOTHING = "Nothing to do. `mlops-scaffold status` says what waits."
